@@ -1,0 +1,94 @@
+package apply
+
+import "github.com/pgsluice/pgsluice/change"
+
+// State is what a target remembers of one pipeline.
+type State struct {
+	Pipeline PipelineState
+	// Tables are by the relation's quoted name.
+	Tables map[string]TableState
+}
+
+// Known says whether the target remembers the pipeline at all.
+func (s State) Known() bool { return s.Pipeline.Name != "" }
+
+// PipelineState is a pipeline's progress and what it was built on.
+type PipelineState struct {
+	Name string `json:"name"`
+	// SystemIdentifier and Database say which source the rows came from, so
+	// that a name is never continued from another one.
+	SystemIdentifier string `json:"system_identifier"`
+	Database         string `json:"database"`
+	// Slot and Publication are empty for a pipeline that only loads.
+	Slot        string `json:"slot,omitempty"`
+	Publication string `json:"publication,omitempty"`
+	// OwnsSlot and OwnsPublication: made by pgsluice, and so removed by it.
+	OwnsSlot        bool `json:"owns_slot,omitempty"`
+	OwnsPublication bool `json:"owns_publication,omitempty"`
+	// Watermark: every transaction whose commit record ends at or below it is
+	// in the target. 0 until the slot exists.
+	Watermark change.LSN `json:"watermark,omitempty"`
+}
+
+// Phase is how far a table has come.
+type Phase string
+
+// A table's phases. The conductor alone moves them, in this order:
+//
+//	pending ──▶ copying ──▶ copied ──▶ streaming
+//	               │                      │
+//	               └──────▶ failed ◀──────┘   (a new start of `run` or `load` makes it pending)
+const (
+	Pending   Phase = "pending"
+	Copying   Phase = "copying"
+	Copied    Phase = "copied"
+	Streaming Phase = "streaming"
+	Failed    Phase = "failed"
+)
+
+// TableState is one table's progress.
+type TableState struct {
+	// Relation is the source's quoted name, Target the table in the target.
+	Relation string `json:"relation"`
+	Target   string `json:"target"`
+	Phase    Phase  `json:"phase"`
+	// CopiedAt is the consistent point of the snapshot the table was copied
+	// under. The stream skips, for this table, transactions whose commit record
+	// starts before it.
+	CopiedAt change.LSN `json:"copied_at,omitempty"`
+	// TruncatedAt is the last TRUNCATE that was applied: rows before it must
+	// not come back when the stream is replayed.
+	TruncatedAt change.Position `json:"truncated_at,omitzero"`
+	// Rows and Bytes count the copy.
+	Rows  int64 `json:"rows,omitempty"`
+	Bytes int64 `json:"bytes,omitempty"`
+	// Reason and Hint say why a table failed and what to do.
+	Reason string `json:"reason,omitempty"`
+	Hint   string `json:"hint,omitempty"`
+	// Columns is the shape of the source that the target's table stands for,
+	// by which a schema change is recognised.
+	Columns []ColumnShape `json:"columns,omitempty"`
+}
+
+// ColumnShape is what a column has to keep for rows of the old and the new
+// relation to mean the same.
+type ColumnShape struct {
+	Name     string `json:"name"`
+	Attnum   int16  `json:"attnum"`
+	TypeOID  uint32 `json:"type"`
+	Modifier int32  `json:"modifier"`
+	// Key is the column's place in the key, from 1; 0 outside it.
+	Key int `json:"key,omitempty"`
+}
+
+// Shape describes a relation's columns for a TableState.
+func Shape(r *change.Relation) []ColumnShape {
+	shapes := make([]ColumnShape, len(r.Columns))
+	for i, c := range r.Columns {
+		shapes[i] = ColumnShape{Name: c.Name, Attnum: c.Attnum, TypeOID: c.Type.OID, Modifier: c.Type.Modifier}
+	}
+	for place, i := range r.Key {
+		shapes[i].Key = place + 1
+	}
+	return shapes
+}

@@ -1,0 +1,130 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pgsluice/pgsluice/change"
+)
+
+// Table is a source relation and the place in the target that holds its rows.
+type Table struct {
+	Relation *change.Relation
+	// Name is the target's table, without database or quotes.
+	Name string
+	// Number is the table's place in the pipeline's list; see Batch.Add.
+	Number int
+}
+
+// Existing says what Prepare does with a table that is already there.
+type Existing int
+
+// What can be done with rows that are already in a target table.
+const (
+	// Refuse fails with a precondition fault when the table holds a row.
+	Refuse Existing = iota
+	// Truncate empties the table.
+	Truncate
+	// Keep leaves rows where they are and brings the columns up to date.
+	Keep
+	// Discard leaves rows where they are except those an earlier copy wrote:
+	// the rows whose version's commit is the given consistent point.
+	Discard
+)
+
+// Target is a warehouse. Its methods fail with errors that say what was being
+// done and to which table; package fault tells from them whether to try again.
+//
+// One goroutine, the pipeline's apply loop, calls everything but Load and the
+// Loaders it returns; those may run at the same time as each other.
+//
+// The contract in one sentence: once Apply returned nil, every row of the batch
+// and its watermark outlive the loss of this process, and applying any stretch
+// again, in whole or in part, changes nothing that a reader sees.
+type Target interface {
+	// Recall returns what is remembered about the pipeline; the zero State for
+	// a pipeline nobody has heard of. It creates nothing. Idempotent.
+	Recall(ctx context.Context, pipeline string) (State, error)
+
+	// Remember stores the pipeline's and the given tables' progress, each
+	// replacing what was known of it. nil promises that a later Recall, also by
+	// another process, returns it. A watermark below the remembered one is an
+	// error. Idempotent. Nothing is retained.
+	Remember(ctx context.Context, p PipelineState, tables ...TableState) error
+
+	// Forget removes everything remembered about the pipeline. Forgetting an
+	// unknown pipeline is not an error.
+	Forget(ctx context.Context, pipeline string) error
+
+	// Prepare makes the table able to hold rows of t.Relation: creates it, or
+	// adds the columns it lacks. copiedAt is read for Discard alone. A table
+	// that cannot hold the relation exactly is a fault that names the column;
+	// nothing is narrowed, dropped or retyped. Idempotent. t is retained.
+	Prepare(ctx context.Context, t *Table, existing Existing, copiedAt change.LSN) error
+
+	// Drop removes the table and its rows. A table that is not there is not an
+	// error.
+	Drop(ctx context.Context, name string) error
+
+	// Load opens a Loader for rows of a prepared table. Any goroutine.
+	Load(ctx context.Context, t *Table) (Loader, error)
+
+	// Apply makes the batch's rows visible and durable, and then its watermark
+	// remembered, in this order. Every table of the batch has been prepared
+	// with the relation the batch names. A failure that only one table can be
+	// blamed for is a *TableError: nothing is remembered then, and the caller
+	// may take that table out of the batch and apply the rest. On any other
+	// error the rows may or may not be there, and the caller applies the same
+	// stretch again. The batch is not retained and not changed.
+	Apply(ctx context.Context, b *Batch) error
+
+	// Close frees connections. It does not undo anything.
+	Close() error
+}
+
+// Loader takes the rows of one copied piece of a table. One goroutine.
+type Loader interface {
+	// Append adds a row, one Datum per column of the relation; values may be
+	// reused when it returns. Rows become visible at any time from now on.
+	Append(values []change.Datum, p change.Position) error
+	// Finish sends what is left. nil promises that every appended row is as
+	// durable as Apply would make it. The Loader is used up.
+	Finish() error
+	// Abort gives up; rows appended so far may be in the table. It may follow
+	// Finish, and then does nothing.
+	Abort()
+}
+
+// Pacer is a Target that can be overwhelmed by many small batches.
+type Pacer interface {
+	// Pace returns when the target wants the next batch. While it waits the
+	// batch grows, which is the point.
+	Pace(ctx context.Context) error
+}
+
+// TableError is a failure that only one table can be blamed for.
+type TableError struct {
+	Table *Table
+	Err   error
+}
+
+func (e *TableError) Error() string { return fmt.Sprintf("%s: %v", e.Table.Relation, e.Err) }
+
+// Unwrap gives the cause.
+func (e *TableError) Unwrap() error { return e.Err }
+
+// ValueError is a value that the target's column cannot hold.
+type ValueError struct {
+	Column string
+	// Type is the target's type.
+	Type string
+	// Key and Value are as PostgreSQL prints them, shortened.
+	Key, Value string
+	// Reason says why in a few words: "NaN", "infinity", "out of range".
+	Reason string
+}
+
+func (e *ValueError) Error() string {
+	return fmt.Sprintf("column %s of the row with key (%s): %s cannot be held by %s: %s",
+		change.QuoteIdent(e.Column), e.Key, e.Value, e.Type, e.Reason)
+}
