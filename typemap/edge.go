@@ -1,0 +1,79 @@
+package typemap
+
+import "fmt"
+
+// Edge says in what way a value lies outside what its class can hold.
+type Edge uint8
+
+// The edges. Beside any but Fits, a decoder returns the nearest value of its
+// result type (see there), so that a clamp needs no second look.
+const (
+	Fits             Edge = iota
+	NaN                   // a numeric that is not a number
+	PositiveInfinity      // numeric, date, timestamp
+	NegativeInfinity      // numeric, date, timestamp
+	TooLarge              // above the largest value
+	TooSmall              // below the smallest value
+	Inexact               // digits behind the scale that are not zero
+	WrongDimensions       // an array with other dimensions than declared
+)
+
+// String names the edge in words fit for a message or a metric's label.
+func (e Edge) String() string {
+	switch e {
+	case Fits:
+		return "fits"
+	case NaN:
+		return "NaN"
+	case PositiveInfinity:
+		return "infinity"
+	case NegativeInfinity:
+		return "-infinity"
+	case TooLarge:
+		return "too large"
+	case TooSmall:
+		return "too small"
+	case Inexact:
+		return "inexact"
+	case WrongDimensions:
+		return "wrong dimensions"
+	}
+	return fmt.Sprintf("Edge(%d)", uint8(e))
+}
+
+// Policy says what becomes of a value that the target's type cannot hold.
+type Policy uint8
+
+// The policies.
+const (
+	// Fail stops the table. It is the zero value: nothing changes silently.
+	Fail Policy = iota
+	// MakeNull writes NULL where the column may hold it, and fails elsewhere.
+	MakeNull
+	// Clamp writes the nearest value the target's type can hold, and fails
+	// where there is none, as for NaN.
+	Clamp
+)
+
+// String is the word [ParsePolicy] reads.
+func (p Policy) String() string {
+	switch p {
+	case Fail:
+		return "error"
+	case MakeNull:
+		return "null"
+	case Clamp:
+		return "clamp"
+	}
+	return fmt.Sprintf("Policy(%d)", uint8(p))
+}
+
+// ParsePolicy reads the configuration's word for a policy.
+func ParsePolicy(s string) (Policy, error) {
+	for _, p := range []Policy{Fail, MakeNull, Clamp} {
+		if s == p.String() {
+			return p, nil
+		}
+	}
+	return Fail, fmt.Errorf("%q is not a policy: expected error, null or clamp", s)
+}
