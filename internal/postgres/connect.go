@@ -1,0 +1,132 @@
+// Package postgres opens the connections to a source and judges what the server
+// answers. Every package that talks to the source goes through it, so that text
+// values mean the same on all connections and an error code has one verdict.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+)
+
+const connectTimeout = 10 * time.Second
+
+// Parse reads a connection string, URL or keyword form, as libpq does,
+// environment and password file included.
+func Parse(dsn string) (*pgx.ConnConfig, error) {
+	if dsn == "" {
+		return nil, fault.Usage(errors.New("no source is named"), "give --source postgres://user:password@host:5432/database")
+	}
+	c, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, fault.Usage(fmt.Errorf("the source's DSN cannot be read: %w", redact(err)),
+			"write it as postgres://user:password@host:5432/database?sslmode=verify-full, with special characters of the password percent-encoded")
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = connectTimeout
+	}
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "pgsluice"
+	}
+	// Settings go by SET and not in the startup packet: poolers refuse startup
+	// parameters they do not know.
+	c.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		return conn.Exec(ctx, sessionSQL()).Close()
+	}
+	c.DefaultQueryExecMode = pgx.QueryExecModeExec
+	return c, nil
+}
+
+// redact drops the connection string that pgconn quotes: a password it fails to
+// recognise in a malformed one would be printed.
+func redact(err error) error {
+	var parse *pgconn.ParseConfigError
+	if errors.As(err, &parse) {
+		if inner := errors.Unwrap(parse); inner != nil && !strings.Contains(inner.Error(), "://") {
+			return inner
+		}
+		return errors.New("it is neither a postgres:// URL nor a list of keyword=value")
+	}
+	return err
+}
+
+func sessionSQL() string {
+	settings := change.Settings()
+	settings["statement_timeout"] = "0"
+	settings["lock_timeout"] = "0"
+	settings["idle_in_transaction_session_timeout"] = "0"
+	names := make([]string, 0, len(settings))
+	for name := range settings {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	var sql strings.Builder
+	for _, name := range names {
+		fmt.Fprintf(&sql, "SET %s = %s;", name, change.QuoteLiteral(settings[name]))
+	}
+	return sql.String()
+}
+
+// Connect opens an ordinary connection.
+func Connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
+	c, err := Parse(dsn)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return nil, ConnectFault(err, &c.Config)
+	}
+	return conn, nil
+}
+
+// ConnectFault turns a failed connect into a sentence that names the server.
+func ConnectFault(err error, c *pgconn.Config) error {
+	where := fmt.Sprintf("connect to PostgreSQL at %s as %s", net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), c.User)
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		return Fault(fmt.Errorf("%s: %w", where, answer))
+	}
+	// pgconn's own text repeats user and database; the cause is at the bottom.
+	var op *net.OpError
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns):
+		err = dns
+	case errors.As(err, &op):
+		err = op
+	}
+	return fault.Advise(fmt.Errorf("%s: %w", where, err),
+		"see that the server runs, listens on that address and lets this machine in (listen_addresses, pg_hba.conf, firewall)")
+}
+
+// Exec runs statements by the simple protocol, which a replication connection
+// speaks too.
+func Exec(ctx context.Context, conn *pgconn.PgConn, sql string) ([][]string, error) {
+	results, err := conn.Exec(ctx, sql).ReadAll()
+	if err != nil {
+		return nil, Fault(err)
+	}
+	var rows [][]string
+	for _, result := range results {
+		for _, values := range result.Rows {
+			row := make([]string, len(values))
+			for i, v := range values {
+				row[i] = string(v)
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows, nil
+}

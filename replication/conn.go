@@ -1,0 +1,96 @@
+package replication
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/internal/postgres"
+)
+
+// Conn is a replication connection. It creates slots, and becomes a [Stream].
+// One goroutine.
+type Conn struct {
+	pg *pgconn.PgConn
+	// wire is what pg reads from, for deadlines: pgconn's own way to set them
+	// costs a goroutine per message.
+	wire *patientConn
+	// Version is server_version_num: 180004 for 18.4.
+	Version int
+}
+
+// Connect opens a replication connection to the database of the DSN.
+func Connect(ctx context.Context, dsn string) (*Conn, error) {
+	parsed, err := postgres.Parse(dsn)
+	if err != nil {
+		return nil, err
+	}
+	config := parsed.Config
+	config.RuntimeParams["replication"] = "database"
+	c := &Conn{}
+	dial := config.DialFunc
+	config.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		wire, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		c.wire = &patientConn{Conn: wire}
+		return c.wire, nil
+	}
+	if c.pg, err = pgconn.ConnectConfig(ctx, &config); err != nil {
+		return nil, connectFault(err, &config)
+	}
+	rows, err := postgres.Exec(ctx, c.pg, "SELECT current_setting('server_version_num')")
+	if err == nil && len(rows) == 1 {
+		c.Version, err = strconv.Atoi(rows[0][0])
+	}
+	if err != nil {
+		_ = c.Close(ctx)
+		return nil, fmt.Errorf("ask the source for its version: %w", err)
+	}
+	return c, nil
+}
+
+func connectFault(err error, config *pgconn.Config) error {
+	switch postgres.Code(err) {
+	case "42501", "28000": // "must be superuser or replication role", or no pg_hba.conf entry
+		return fault.Precondition(postgres.ConnectFault(err, config),
+			fmt.Sprintf("ALTER ROLE %s REPLICATION;  -- on a managed service: the role the provider names, such as rds_replication",
+				change.AlwaysQuote(config.User)))
+	}
+	return postgres.ConnectFault(err, config)
+}
+
+// Close ends the connection; temporary slots and exported snapshots go with it.
+func (c *Conn) Close(ctx context.Context) error { return c.pg.Close(ctx) }
+
+// Ping sees whether an idle connection is still there.
+func (c *Conn) Ping(ctx context.Context) error {
+	_, err := postgres.Exec(ctx, c.pg, "SELECT 1")
+	return err
+}
+
+// System says which source this is.
+type System struct {
+	// Identifier is the cluster's, the same on its standbys and never on
+	// another cluster.
+	Identifier string
+	Database   string
+	// Flushed is how far the log is written.
+	Flushed change.LSN
+}
+
+// Identify asks the server who it is.
+func (c *Conn) Identify(ctx context.Context) (System, error) {
+	r, err := pglogrepl.IdentifySystem(ctx, c.pg)
+	if err != nil {
+		return System{}, postgres.Doing(err, "identify the source")
+	}
+	return System{Identifier: r.SystemID, Database: r.DBName, Flushed: change.LSN(r.XLogPos)}, nil
+}

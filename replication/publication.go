@@ -1,0 +1,199 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/internal/postgres"
+)
+
+// Operations are what a publication publishes.
+type Operations struct{ Insert, Update, Delete, Truncate bool }
+
+// String writes them as the publication's publish parameter does.
+func (o Operations) String() string {
+	var names []string
+	for _, op := range []struct {
+		on   bool
+		name string
+	}{{o.Insert, "insert"}, {o.Update, "update"}, {o.Delete, "delete"}, {o.Truncate, "truncate"}} {
+		if op.on {
+			names = append(names, op.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// Publication is what the source says about a publication.
+type Publication struct {
+	AllTables  bool
+	ViaRoot    bool
+	Operations Operations
+}
+
+// FindPublication looks a publication up; nil when there is none.
+func (c *Conn) FindPublication(ctx context.Context, name string) (*Publication, error) {
+	root := "false"
+	if c.Version >= 130000 {
+		root = "pubviaroot"
+	}
+	rows, err := postgres.Exec(ctx, c.pg, fmt.Sprintf(
+		"SELECT puballtables, %s, pubinsert, pubupdate, pubdelete, pubtruncate FROM pg_catalog.pg_publication WHERE pubname = %s",
+		root, change.QuoteLiteral(name)))
+	if err != nil {
+		return nil, fmt.Errorf("look up publication %s: %w", name, err)
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	r := rows[0]
+	return &Publication{
+		AllTables: r[0] == "t", ViaRoot: r[1] == "t",
+		Operations: Operations{Insert: r[2] == "t", Update: r[3] == "t", Delete: r[4] == "t", Truncate: r[5] == "t"},
+	}, nil
+}
+
+// Published is a table as a publication publishes it.
+type Published struct {
+	// Columns are the published ones; nil where the server does not tell
+	// (before PostgreSQL 15), which means all but the generated ones.
+	Columns []string
+	// RowFilter is the publication's WHERE, empty for none.
+	RowFilter string
+}
+
+// Published lists the tables of a publication by their quoted name.
+func (c *Conn) Published(ctx context.Context, name string) (map[string]Published, error) {
+	detail := "'', '', false"
+	if c.Version >= 150000 {
+		// Names are joined by a character that no identifier can hold.
+		detail = "array_to_string(attnames, E'\\x01'), coalesce(rowfilter, ''), true"
+	}
+	rows, err := postgres.Exec(ctx, c.pg, fmt.Sprintf(
+		"SELECT schemaname, tablename, %s FROM pg_catalog.pg_publication_tables WHERE pubname = %s",
+		detail, change.QuoteLiteral(name)))
+	if err != nil {
+		return nil, fmt.Errorf("list the tables of publication %s: %w", name, err)
+	}
+	tables := make(map[string]Published, len(rows))
+	for _, r := range rows {
+		p := Published{RowFilter: r[3]}
+		if r[4] == "t" {
+			p.Columns = strings.Split(r[2], "\x01")
+		}
+		tables[change.QuoteIdent(r[0])+"."+change.QuoteIdent(r[1])] = p
+	}
+	return tables, nil
+}
+
+// PublicationTable names a table for a publication statement.
+type PublicationTable struct {
+	Schema, Name string
+	// Partitioned roots stand for their leaves; of other tables ONLY the table
+	// itself is meant, not what inherits from it.
+	Partitioned bool
+}
+
+func (t PublicationTable) sql() string {
+	name := change.AlwaysQuote(t.Schema) + "." + change.AlwaysQuote(t.Name)
+	if t.Partitioned {
+		return name
+	}
+	return "ONLY " + name
+}
+
+func joinTables(tables []PublicationTable) string {
+	list := make([]string, len(tables))
+	for i, t := range tables {
+		list[i] = t.sql()
+	}
+	return strings.Join(list, ", ")
+}
+
+// CreatePublicationSQL is the statement that CreatePublication runs on a server
+// of the version.
+func CreatePublicationSQL(version int, name string, ops Operations, tables []PublicationTable) string {
+	with := "publish = '" + ops.String() + "'"
+	if version >= 130000 {
+		with += ", publish_via_partition_root = true"
+	}
+	if version >= 180000 {
+		with += ", publish_generated_columns = stored"
+	}
+	return fmt.Sprintf("CREATE PUBLICATION %s FOR TABLE %s WITH (%s)", change.AlwaysQuote(name), joinTables(tables), with)
+}
+
+// AddToPublicationSQL is the statement that adds tables to a publication.
+func AddToPublicationSQL(name string, tables []PublicationTable) string {
+	return fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s", change.AlwaysQuote(name), joinTables(tables))
+}
+
+// CreatePublication makes a publication for the tables.
+func (c *Conn) CreatePublication(ctx context.Context, name string, ops Operations, tables []PublicationTable) error {
+	return c.publicationStatement(ctx, "create publication "+name, CreatePublicationSQL(c.Version, name, ops, tables))
+}
+
+// AddToPublication adds tables to a publication.
+func (c *Conn) AddToPublication(ctx context.Context, name string, tables []PublicationTable) error {
+	return c.publicationStatement(ctx, "add tables to publication "+name, AddToPublicationSQL(name, tables))
+}
+
+func (c *Conn) publicationStatement(ctx context.Context, doing, sql string) error {
+	_, err := postgres.Exec(ctx, c.pg, sql)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s: %w", doing, err)
+	if postgres.Code(err) == "42501" {
+		return fault.Precondition(err, "GRANT CREATE ON DATABASE to the user and make it the tables' owner, or let the owner run: "+sql+";")
+	}
+	return err
+}
+
+// DropPublication removes a publication. One that is not there is not an error.
+func (c *Conn) DropPublication(ctx context.Context, name string) error {
+	if _, err := postgres.Exec(ctx, c.pg, "DROP PUBLICATION IF EXISTS "+change.AlwaysQuote(name)); err != nil {
+		return fmt.Errorf("drop publication %s: %w", name, err)
+	}
+	return nil
+}
+
+// Now is how far the source's log is flushed. Everything that was committed
+// before the call ends at or below it, transactions with synchronous_commit off
+// included: it waits for those to be flushed.
+func (c *Conn) Now(ctx context.Context) (change.LSN, error) {
+	// On a page boundary the insert position is already behind the header of
+	// the next page, which an idle server does not write.
+	const sql = `SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_flush_lsn() END,
+		CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_insert_lsn() END`
+	var target change.LSN
+	for {
+		rows, err := postgres.Exec(ctx, c.pg, sql)
+		if err != nil {
+			return 0, fmt.Errorf("ask the source how far its log is: %w", err)
+		}
+		flushed, errF := change.ParseLSN(rows[0][0])
+		inserted, errI := change.ParseLSN(rows[0][1])
+		if err := errors.Join(errF, errI); err != nil {
+			return 0, err
+		}
+		if target == 0 {
+			const page, header = 8192, 40
+			target = inserted
+			if inserted%page <= header {
+				target = inserted - inserted%page
+			}
+		}
+		if flushed >= target {
+			return flushed, nil
+		}
+		// The walwriter flushes every wal_writer_delay (200 ms).
+		if _, err := postgres.Exec(ctx, c.pg, "SELECT pg_catalog.pg_sleep(0.02)"); err != nil {
+			return 0, fmt.Errorf("wait for the source's log to be flushed: %w", err)
+		}
+	}
+}

@@ -1,0 +1,331 @@
+package replication
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/internal/postgres"
+)
+
+// EventKind says what an [Event] is.
+type EventKind uint8
+
+// The kinds of event.
+const (
+	// Nothing: the deadline passed, or a message came that concerns nobody.
+	Nothing EventKind = iota
+	// Begin opens a transaction; Position.Commit and Time are its commit's.
+	Begin
+	// Row carries a row.
+	Row
+	// Truncated carries the relations that one TRUNCATE emptied.
+	Truncated
+	// Commit closes a transaction; End is where its commit record ends.
+	Commit
+	// Idle: every transaction that ended at or below End has been sent, and
+	// none is open.
+	Idle
+)
+
+// Event is what Next found. It is valid until the next call.
+type Event struct {
+	Kind     EventKind
+	Position change.Position
+	End      change.LSN
+	Time     time.Time
+	Row      change.Row
+	// Relations are the tables of a Truncated.
+	Relations []*change.Relation
+}
+
+// Options are what a stream needs to know.
+type Options struct {
+	Slot, Publication string
+	// From is where to go on; the server begins no earlier than what the slot
+	// has confirmed.
+	From change.LSN
+	// Binary asks for values in their binary form (PostgreSQL 14 and later).
+	Binary bool
+	// Resolve turns an announced table into a relation, whose columns are the
+	// message's in the same order. nil means that nobody wants its rows.
+	Resolve func(ctx context.Context, m *RelationMessage) (*change.Relation, error)
+}
+
+// Stream is a running replication. One goroutine calls Next and Beat, and that
+// goroutine alone touches the connection; Confirm may be called from it too.
+type Stream struct {
+	conn    *Conn
+	options Options
+	known   map[uint32]*source
+	event   Event
+	inside  bool       // between Begin and Commit
+	commit  change.LSN // of the open transaction
+	seq     uint64
+	confirm change.LSN
+	sent    change.LSN
+	beatAt  time.Time
+	reads   uint64
+}
+
+// source is a table of the stream: its relation and room for its tuples.
+type source struct {
+	relation *change.Relation
+	width    int
+	old, new []change.Datum
+}
+
+// beatEvery is how often the server hears from an idle reader. It gives up
+// after wal_sender_timeout, 60 s unless set; the shortest in use are a few
+// seconds.
+const beatEvery = time.Second
+
+// Start begins to stream. The connection is the stream's from now on.
+func (c *Conn) Start(ctx context.Context, o Options) (*Stream, error) {
+	args := []string{"proto_version '1'", "publication_names " + change.QuoteLiteral(change.AlwaysQuote(o.Publication))}
+	if o.Binary && c.Version >= 140000 {
+		args = append(args, "binary 'true'")
+	}
+	err := pglogrepl.StartReplication(ctx, c.pg, o.Slot, pglogrepl.LSN(o.From),
+		pglogrepl.StartReplicationOptions{PluginArgs: args, Mode: pglogrepl.LogicalReplication})
+	if err != nil {
+		return nil, startFault(err, o.Slot)
+	}
+	return &Stream{conn: c, options: o, known: map[uint32]*source{}, confirm: o.From, beatAt: time.Now()}, nil
+}
+
+func startFault(err error, slot string) error {
+	wrapped := postgres.Doing(err, "start replication from slot %s", slot)
+	if postgres.Code(err) == "55000" { // the log it needs is gone, or the slot was invalidated
+		return fault.Permanent(wrapped, "the source no longer has the log this slot stands on: drop the pipeline with `pgsluice drop` and load it again")
+	}
+	return wrapped
+}
+
+// Confirm lets the source forget everything up to the LSN. It is sent with the
+// next Next or Beat.
+func (s *Stream) Confirm(to change.LSN) { s.confirm = max(s.confirm, to) }
+
+// Beat tells the server that the reader is alive and what is confirmed, if it is
+// time to. Whoever does not call Next for a while calls Beat instead.
+func (s *Stream) Beat() error {
+	now := time.Now()
+	if s.confirm == s.sent && now.Before(s.beatAt) {
+		return nil
+	}
+	return s.report(now, false)
+}
+
+// Ask tells the server what is confirmed and asks how far it is; the answer
+// comes as an Idle.
+func (s *Stream) Ask() error { return s.report(time.Now(), true) }
+
+func (s *Stream) report(now time.Time, reply bool) error {
+	if err := s.conn.wire.SetWriteDeadline(now.Add(writeTimeout)); err != nil {
+		return err
+	}
+	err := pglogrepl.SendStandbyStatusUpdate(context.Background(), s.conn.pg, pglogrepl.StandbyStatusUpdate{
+		WALWritePosition: pglogrepl.LSN(s.confirm), ClientTime: now, ReplyRequested: reply,
+	})
+	if err != nil {
+		return fault.Retry(fmt.Errorf("report progress to the source: %w", err))
+	}
+	s.sent, s.beatAt = s.confirm, now.Add(beatEvery)
+	return nil
+}
+
+const writeTimeout = 30 * time.Second
+
+// Next waits for the next event, at most until the deadline. Keepalives are
+// answered on the way.
+func (s *Stream) Next(ctx context.Context, deadline time.Time) (*Event, error) {
+	s.event.Kind = Nothing
+	if err := s.prepareRead(deadline); err != nil {
+		return nil, err
+	}
+	// Background, and the deadline on the wire: with another context pgconn
+	// starts and stops a watcher for every message.
+	msg, err := s.conn.pg.ReceiveMessage(context.Background())
+	if err != nil {
+		var netErr net.Error
+		if errors.As(err, &netErr) && netErr.Timeout() {
+			return &s.event, nil
+		}
+		return nil, fault.Retry(fmt.Errorf("read the replication stream: %w", err))
+	}
+	switch m := msg.(type) {
+	case *pgproto3.CopyData:
+		err = s.copyData(ctx, m.Data)
+	case *pgproto3.ErrorResponse:
+		err = startFault(pgconn.ErrorResponseToPgError(m), s.options.Slot)
+	case *pgproto3.CopyDone, *pgproto3.CommandComplete, *pgproto3.ReadyForQuery:
+		err = fault.Retry(errors.New("the source ended the replication stream"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &s.event, nil
+}
+
+// prepareRead does what a read that may block needs: the server is told that
+// its reader lives, and the read is given its deadline. While messages are still
+// in the buffer a read cannot block, and looking at the clock for each of them
+// would cost more than decoding it.
+func (s *Stream) prepareRead(deadline time.Time) error {
+	s.reads++
+	if len(s.conn.wire.unread) > 0 && s.reads%readsPerBeat != 0 {
+		return nil
+	}
+	if err := s.Beat(); err != nil {
+		return err
+	}
+	if s.beatAt.Before(deadline) {
+		deadline = s.beatAt
+	}
+	return s.conn.wire.SetReadDeadline(deadline)
+}
+
+const readsPerBeat = 1024
+
+func (s *Stream) copyData(ctx context.Context, data []byte) error {
+	r := &reader{b: data}
+	switch kind := r.u8(); kind {
+	case pglogrepl.PrimaryKeepaliveMessageByteID:
+		return s.keepalive(r)
+	case pglogrepl.XLogDataByteID:
+		r.take(24) // WAL start, WAL end, the server's clock
+		if len(r.b) == 0 {
+			return fmt.Errorf("decode the replication stream: %w", errShort)
+		}
+		if err := s.message(ctx, r); err != nil {
+			return fmt.Errorf("decode the replication stream: %w", err)
+		}
+		return nil
+	default:
+		return fmt.Errorf("decode the replication stream: message of unknown kind %q", kind)
+	}
+}
+
+func (s *Stream) keepalive(r *reader) error {
+	end := change.LSN(r.u64())
+	r.u64() // the server's clock
+	reply := r.u8() != 0
+	if r.short {
+		return fmt.Errorf("decode a keepalive: %w", errShort)
+	}
+	if !s.inside {
+		s.event.Kind, s.event.End = Idle, end
+	}
+	if reply {
+		return s.report(time.Now(), false)
+	}
+	return nil
+}
+
+func (s *Stream) message(ctx context.Context, r *reader) error {
+	kind := r.u8()
+	switch kind {
+	case 'I', 'U', 'D':
+		return s.row(change.Op(kind), r)
+	case 'B':
+		s.commit, s.seq, s.inside = change.LSN(r.u64()), 0, true
+		s.event.Kind, s.event.Position, s.event.Time = Begin, change.Position{Commit: s.commit}, pgTime(r.u64())
+	case 'C':
+		r.u8() // flags
+		commit, end := change.LSN(r.u64()), change.LSN(r.u64())
+		if commit != s.commit {
+			return fmt.Errorf("commit at %s in a transaction that commits at %s", commit, s.commit)
+		}
+		s.inside = false
+		s.event.Kind, s.event.End, s.event.Time = Commit, end, pgTime(r.u64())
+	case 'R':
+		return s.relation(ctx, r)
+	case 'T':
+		return s.truncate(r)
+	case 'Y', 'O', 'M': // type names, origin, logical messages
+	default:
+		return fmt.Errorf("message of unknown type %q", kind)
+	}
+	if r.short {
+		return errShort
+	}
+	return nil
+}
+
+func (s *Stream) relation(ctx context.Context, r *reader) error {
+	m, err := decodeRelation(r)
+	if err != nil {
+		return err
+	}
+	relation, err := s.options.Resolve(ctx, m)
+	if err != nil {
+		return err
+	}
+	n := len(m.Columns)
+	if relation != nil && len(relation.Columns) != n {
+		return fmt.Errorf("table %s is announced with %d columns and was resolved to %d", relation, n, len(relation.Columns))
+	}
+	s.known[m.OID] = &source{relation: relation, width: n, old: make([]change.Datum, n), new: make([]change.Datum, n)}
+	return nil
+}
+
+func (s *Stream) row(op change.Op, r *reader) error {
+	oid := r.u32()
+	t := s.known[oid]
+	if t == nil {
+		return fmt.Errorf("a row of table %d, which was not announced", oid)
+	}
+	s.seq++
+	if t.relation == nil {
+		return nil
+	}
+	if err := decodeRow(r, op, &s.event.Row, t.old, t.new); err != nil {
+		return fmt.Errorf("a row of %s: %w", t.relation, err)
+	}
+	s.event.Kind = Row
+	s.event.Position = change.Position{Commit: s.commit, Seq: s.seq}
+	s.event.Row.Position, s.event.Row.Relation = s.event.Position, t.relation
+	return nil
+}
+
+func (s *Stream) truncate(r *reader) error {
+	n := int(r.u32())
+	r.u8() // CASCADE, RESTART IDENTITY
+	s.event.Relations = s.event.Relations[:0]
+	for range n {
+		v := r.take(4)
+		if v == nil {
+			return errShort
+		}
+		oid := binary.BigEndian.Uint32(v)
+		t := s.known[oid]
+		if t == nil {
+			return fmt.Errorf("TRUNCATE of table %d, which was not announced", oid)
+		}
+		if t.relation != nil {
+			s.event.Relations = append(s.event.Relations, t.relation)
+		}
+	}
+	s.seq++
+	if len(s.event.Relations) > 0 {
+		s.event.Kind, s.event.Position = Truncated, change.Position{Commit: s.commit, Seq: s.seq}
+	}
+	return nil
+}
+
+// Close ends the stream and its connection. What is confirmed is sent first.
+func (s *Stream) Close(ctx context.Context) error {
+	if s.confirm != s.sent && !s.conn.pg.IsClosed() {
+		_ = s.report(time.Now(), false)
+	}
+	return s.conn.Close(ctx)
+}
