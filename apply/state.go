@@ -50,8 +50,11 @@ const (
 type TableState struct {
 	// Relation is the source's quoted name, Target the table in the target.
 	Relation string `json:"relation"`
-	Target   string `json:"target"`
-	Phase    Phase  `json:"phase"`
+	// OID is the source table's, by which one that was dropped and made again
+	// under its name is told from the old one.
+	OID    uint32 `json:"oid,omitempty"`
+	Target string `json:"target"`
+	Phase  Phase  `json:"phase"`
 	// CopiedAt is the consistent point of the snapshot the table was copied
 	// under. The stream skips, for this table, transactions whose commit record
 	// starts before it.

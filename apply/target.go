@@ -27,8 +27,9 @@ const (
 	Truncate
 	// Keep leaves rows where they are and brings the columns up to date.
 	Keep
-	// Discard leaves rows where they are except those an earlier copy wrote:
-	// the rows whose version's commit is the given consistent point.
+	// Discard leaves rows where they are except those that an earlier copy, and
+	// the stream behind it, wrote: the rows whose version's commit is the given
+	// consistent point or later.
 	Discard
 )
 
@@ -59,8 +60,9 @@ type Target interface {
 	// Prepare makes the table able to hold rows of t.Relation: creates it, or
 	// adds the columns it lacks. copiedAt is read for Discard alone. A table
 	// that cannot hold the relation exactly is a fault that names the column;
-	// nothing is narrowed, dropped or retyped. Idempotent. t is retained.
-	Prepare(ctx context.Context, t *Table, existing Existing, copiedAt change.LSN) error
+	// nothing is narrowed, dropped or retyped. created says that there was no
+	// such table before. Idempotent. t is retained.
+	Prepare(ctx context.Context, t *Table, existing Existing, copiedAt change.LSN) (created bool, err error)
 
 	// Drop removes the table and its rows. A table that is not there is not an
 	// error.

@@ -25,8 +25,9 @@ type Relation struct {
 	Identity     Identity
 	// Columns are in the order in which rows carry their values.
 	Columns []Column
-	// Key holds indexes into Columns, in the order of the key: the primary
-	// key, else the index named as replica identity. Empty when there is none.
+	// Key holds indexes into Columns, in the order of the key: the columns of
+	// the index that is the replica identity, else of the primary key. Empty
+	// when there is none.
 	Key []int
 }
 
@@ -45,11 +46,16 @@ type Column struct {
 	Type   *Type
 	// NotNull is the table's promise, key columns included.
 	NotNull bool
-	// Generated marks GENERATED ALWAYS AS (…) columns.
-	Generated bool
+	// Generated marks GENERATED ALWAYS AS (…) columns, Virtual those of them
+	// that are computed when they are read.
+	Generated, Virtual bool
 	// Missing is what rows older than the column hold: PostgreSQL's
 	// pg_attribute.attmissingval as text, for a column that was added later.
 	Missing *string
+	// Defaulted: the column has a default, but no Missing. Then rows older than
+	// the column hold NULL, or the table was rewritten: nothing in the log says
+	// which.
+	Defaulted bool
 }
 
 // Kind is what sort of type a [Type] is; the values are those of

@@ -1,0 +1,259 @@
+package snapshot
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/postgres"
+)
+
+// Table is a table of the source that holds rows, itself or in its leaves.
+type Table struct {
+	Relation    *change.Relation
+	Partitioned bool
+	// Leaves are where the rows are: the table itself, or the leaf partitions
+	// of a partitioned one, at any depth, in an order that stays the same.
+	Leaves []Leaf
+	// Rows is the planner's estimate, Bytes the size of the heap.
+	Rows, Bytes int64
+}
+
+// Leaf is one heap.
+type Leaf struct {
+	OID          uint32
+	Schema, Name string
+	Bytes        int64
+	// Foreign partitions hold their rows elsewhere.
+	Foreign bool
+}
+
+// Catalog reads a source's system tables. It keeps the types it has seen. One
+// goroutine.
+type Catalog struct {
+	conn    *pgx.Conn
+	Version int
+	types   map[uint32]*rawType
+}
+
+// NewCatalog reads the catalog over the connection.
+func NewCatalog(ctx context.Context, conn *pgx.Conn) (*Catalog, error) {
+	c := &Catalog{conn: conn, types: map[uint32]*rawType{}}
+	err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&c.Version)
+	if err != nil {
+		return nil, postgres.Doing(err, "ask the source for its version")
+	}
+	return c, nil
+}
+
+// The tables that can be copied: not the system's, not temporary or unlogged,
+// not foreign, and a partitioned table as its root alone.
+const tablesSQL = `
+SELECT c.oid, n.nspname, c.relname, c.relkind = 'p', c.relreplident::text,
+       greatest(c.reltuples, 0)::bigint
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY n.nspname, c.relname`
+
+// Tables reads the tables that the patterns select, ordered by name.
+func (c *Catalog) Tables(ctx context.Context, patterns []Pattern) ([]*Table, error) {
+	var tables []*Table
+	var oids []uint32
+	rows, err := c.conn.Query(ctx, tablesSQL)
+	if err != nil {
+		return nil, postgres.Doing(err, "list the source's tables")
+	}
+	defer rows.Close()
+	for rows.Next() {
+		t := &Table{Relation: &change.Relation{}}
+		var identity string
+		r := t.Relation
+		if err := rows.Scan(&r.OID, &r.Schema, &r.Name, &t.Partitioned, &identity, &t.Rows); err != nil {
+			return nil, postgres.Doing(err, "list the source's tables")
+		}
+		r.Identity = change.Identity(identity[0])
+		if Selected(patterns, r.Schema, r.Name) {
+			tables = append(tables, t)
+			oids = append(oids, r.OID)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, postgres.Doing(err, "list the source's tables")
+	}
+	columns, err := c.columns(ctx, oids)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := c.keys(ctx, oids)
+	if err != nil {
+		return nil, err
+	}
+	leaves, err := c.leaves(ctx, oids)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tables {
+		t.Relation.Columns = columns[t.Relation.OID]
+		t.Relation.Key = keyColumns(t.Relation, keys[t.Relation.OID])
+		t.Leaves = leaves[t.Relation.OID]
+		for _, l := range t.Leaves {
+			t.Bytes += l.Bytes
+		}
+	}
+	return tables, nil
+}
+
+// Relation reads one table as it stands now; nil when there is none.
+func (c *Catalog) Relation(ctx context.Context, oid uint32) (*change.Relation, error) {
+	r := &change.Relation{OID: oid}
+	var identity string
+	err := c.conn.QueryRow(ctx, `
+		SELECT n.nspname, c.relname, c.relreplident::text FROM pg_catalog.pg_class c
+		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1`, oid).Scan(&r.Schema, &r.Name, &identity)
+	if err == pgx.ErrNoRows {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, postgres.Doing(err, "read table %d", oid)
+	}
+	r.Identity = change.Identity(identity[0])
+	columns, err := c.columns(ctx, []uint32{oid})
+	if err != nil {
+		return nil, err
+	}
+	keys, err := c.keys(ctx, []uint32{oid})
+	if err != nil {
+		return nil, err
+	}
+	r.Columns = columns[oid]
+	r.Key = keyColumns(r, keys[oid])
+	return r, nil
+}
+
+const columnsSQL = `
+SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attndims::int, a.attnotnull, a.%s <> '', a.%s = 'v',
+       CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END,
+       a.atthasdef AND NOT a.atthasmissing
+FROM pg_catalog.pg_attribute a
+WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum`
+
+func (c *Catalog) columns(ctx context.Context, oids []uint32) (map[uint32][]change.Column, error) {
+	generated := "attgenerated" // from PostgreSQL 12, the oldest that is served
+	rows, err := c.conn.Query(ctx, fmt.Sprintf(columnsSQL, generated, generated), oids)
+	if err != nil {
+		return nil, postgres.Doing(err, "read the columns of the source's tables")
+	}
+	type raw struct {
+		table uint32
+		typed typeUse
+		col   change.Column
+	}
+	var all []raw
+	for rows.Next() {
+		var r raw
+		if err := rows.Scan(&r.table, &r.col.Name, &r.col.Attnum, &r.typed.oid, &r.typed.modifier, &r.typed.dimensions,
+			&r.col.NotNull, &r.col.Generated, &r.col.Virtual, &r.col.Missing, &r.col.Defaulted); err != nil {
+			rows.Close()
+			return nil, postgres.Doing(err, "read the columns of the source's tables")
+		}
+		all = append(all, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, postgres.Doing(err, "read the columns of the source's tables")
+	}
+	uses := make([]typeUse, len(all))
+	for i := range all {
+		uses[i] = all[i].typed
+	}
+	types, err := c.resolve(ctx, uses)
+	if err != nil {
+		return nil, err
+	}
+	columns := map[uint32][]change.Column{}
+	for i, r := range all {
+		r.col.Type = types[i]
+		columns[r.table] = append(columns[r.table], r.col)
+	}
+	return columns, nil
+}
+
+// The key of a table: the index that its replica identity names, because that is
+// what the log says of an old row, else the primary key. An index on expressions
+// or with a condition can be neither.
+const keysSQL = `
+SELECT i.indrelid, k.attnum::int2
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
+WHERE i.indrelid = ANY($1) AND k.place <= i.indnkeyatts AND i.indisvalid
+  AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END
+ORDER BY i.indrelid, k.place`
+
+func (c *Catalog) keys(ctx context.Context, oids []uint32) (map[uint32][]int16, error) {
+	keys := map[uint32][]int16{}
+	rows, err := c.conn.Query(ctx, keysSQL, oids)
+	if err != nil {
+		return nil, postgres.Doing(err, "read the keys of the source's tables")
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var table uint32
+		var attnum int16
+		if err := rows.Scan(&table, &attnum); err != nil {
+			return nil, postgres.Doing(err, "read the keys of the source's tables")
+		}
+		keys[table] = append(keys[table], attnum)
+	}
+	return keys, postgres.Doing(rows.Err(), "read the keys of the source's tables")
+}
+
+func keyColumns(r *change.Relation, attnums []int16) []int {
+	var key []int
+	for _, attnum := range attnums {
+		for i := range r.Columns {
+			if r.Columns[i].Attnum == attnum {
+				key = append(key, i)
+				r.Columns[i].NotNull = true
+			}
+		}
+	}
+	return key
+}
+
+const leavesSQL = `
+WITH RECURSIVE below AS (
+  SELECT c.oid AS root, c.oid, c.relkind FROM pg_catalog.pg_class c WHERE c.oid = ANY($1)
+  UNION ALL
+  SELECT b.root, c.oid, c.relkind FROM below b
+  JOIN pg_catalog.pg_inherits i ON i.inhparent = b.oid
+  JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+  WHERE b.relkind = 'p'
+)
+SELECT b.root, b.oid, n.nspname, c.relname, b.relkind = 'f',
+       CASE WHEN b.relkind = 'f' THEN 0 ELSE pg_catalog.pg_relation_size(b.oid) END
+FROM below b JOIN pg_catalog.pg_class c ON c.oid = b.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE b.relkind IN ('r', 'f')
+ORDER BY b.root, b.oid`
+
+func (c *Catalog) leaves(ctx context.Context, oids []uint32) (map[uint32][]Leaf, error) {
+	leaves := map[uint32][]Leaf{}
+	rows, err := c.conn.Query(ctx, leavesSQL, oids)
+	if err != nil {
+		return nil, postgres.Doing(err, "read the partitions of the source's tables")
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var root uint32
+		var l Leaf
+		if err := rows.Scan(&root, &l.OID, &l.Schema, &l.Name, &l.Foreign, &l.Bytes); err != nil {
+			return nil, postgres.Doing(err, "read the partitions of the source's tables")
+		}
+		leaves[root] = append(leaves[root], l)
+	}
+	return leaves, postgres.Doing(rows.Err(), "read the partitions of the source's tables")
+}
