@@ -1,0 +1,90 @@
+package sandbox
+
+import (
+	"encoding/xml"
+	"fmt"
+	"maps"
+	"os"
+	"strings"
+)
+
+// anchorUser is the user of the query that keeps the engine alive. The engine insists on this name without a password.
+const anchorUser = "default"
+
+// writeConfig writes the engine's two configuration files. The name that the server displays is how the start
+// recognises its own server: another one may answer on the same port.
+func (c *ClickHouse) writeConfig(displayName string) error {
+	server := map[string]string{
+		"listen_host":  loopback,
+		"display_name": displayName,
+		"log-level":    "error",
+		"users_config": c.home.path("users.xml"),
+		// The rest of a small server. No system log is configured, so there is none: query_log and its kin would cost
+		// CPU all the time, and the engine cannot read them back at the next start.
+		"mark_cache_size":                      "268435456",
+		"index_mark_cache_size":                "67108864",
+		"primary_index_cache_size":             "67108864",
+		"vector_similarity_index_cache_size":   "0",
+		"max_server_memory_usage_to_ram_ratio": "0.5",
+		"background_schedule_pool_size":        "8",
+	}
+	maps.Copy(server, c.opts.ServerSettings)
+	var config strings.Builder
+	config.WriteString("<clickhouse>\n")
+	config.WriteString("  <logger><console>1</console></logger>\n")
+	for _, name := range sortedKeys(server) {
+		fmt.Fprintf(&config, "  <%s>%s</%s>\n", name, escape(server[name]), name)
+	}
+	config.WriteString("</clickhouse>\n")
+	if err := os.WriteFile(c.home.path("config.xml"), []byte(config.String()), 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(c.home.path("users.xml"), []byte(c.users()), 0o600)
+}
+
+// users declares the user of the server and, when that is another one, the user of the anchor query.
+func (c *ClickHouse) users() string {
+	profile := map[string]string{
+		// Profilers interrupt every thread with signals, for a log that is not kept.
+		"query_profiler_real_time_period_ns": "0",
+		"query_profiler_cpu_time_period_ns":  "0",
+		"log_queries":                        "0",
+	}
+	maps.Copy(profile, c.opts.Settings)
+	var text strings.Builder
+	text.WriteString("<clickhouse>\n  <profiles>\n    <anchor/>\n    <default>\n")
+	for _, name := range sortedKeys(profile) {
+		fmt.Fprintf(&text, "      <%s>%s</%s>\n", name, escape(profile[name]), name)
+	}
+	text.WriteString("    </default>\n  </profiles>\n")
+	// The anchor consists of three statements. A quota of three queries in 68 years lets it run and nobody else: a
+	// user without a password that may read files must not be of use to anybody on this machine.
+	text.WriteString("  <quotas>\n    <default/>\n    <anchor><interval><duration>2147483647</duration>" +
+		"<queries>3</queries></interval></anchor>\n  </quotas>\n  <users>\n")
+	if c.opts.User != anchorUser {
+		writeUser(&text, anchorUser, "<no_password/>", "anchor", "<grants>"+
+			"<query>GRANT READ ON FILE</query>"+
+			"<query>GRANT SYSTEM LISTEN ON *.*</query>"+
+			"<query>GRANT CREATE TEMPORARY TABLE ON *.*</query></grants>")
+	}
+	credential := "<no_password/>"
+	if c.opts.Password != "" {
+		credential = "<password>" + escape(c.opts.Password) + "</password>"
+	}
+	writeUser(&text, c.opts.User, credential, "default",
+		"<access_management>1</access_management><named_collection_control>1</named_collection_control>")
+	text.WriteString("  </users>\n</clickhouse>\n")
+	return text.String()
+}
+
+func writeUser(text *strings.Builder, name, credential, profile, rights string) {
+	fmt.Fprintf(text, "    <%s>%s<networks><ip>%s</ip></networks><profile>%s</profile><quota>%s</quota>%s</%s>\n",
+		name, credential, loopback, profile, profile, rights, name)
+}
+
+func escape(text string) string {
+	var out strings.Builder
+	// A strings.Builder never fails.
+	_ = xml.EscapeText(&out, []byte(text))
+	return out.String()
+}
