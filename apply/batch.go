@@ -13,6 +13,8 @@ import (
 // Reset keeps the memory, so that a pipeline in steady state allocates nothing
 // per row. Not safe for concurrent use.
 type Batch struct {
+	// Pipeline says whose watermark it is; a Reset leaves it.
+	Pipeline string
 	// Watermark: every transaction whose commit record ends at or below it is
 	// wholly in this batch or an earlier one. It does not move when a batch
 	// ends inside a transaction; 0 then means "as before".

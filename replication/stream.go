@@ -145,11 +145,11 @@ func (s *Stream) report(now time.Time, reply bool) error {
 
 const writeTimeout = 30 * time.Second
 
-// Next waits for the next event, at most until the deadline. Keepalives are
-// answered on the way.
-func (s *Stream) Next(ctx context.Context, deadline time.Time) (*Event, error) {
+// Next waits for the next event, not much longer than it is told to. Keepalives
+// are answered on the way.
+func (s *Stream) Next(ctx context.Context, wait time.Duration) (*Event, error) {
 	s.event.Kind = Nothing
-	if err := s.prepareRead(deadline); err != nil {
+	if err := s.prepareRead(wait); err != nil {
 		return nil, err
 	}
 	// Background, and the deadline on the wire: with another context pgconn
@@ -180,7 +180,7 @@ func (s *Stream) Next(ctx context.Context, deadline time.Time) (*Event, error) {
 // its reader lives, and the read is given its deadline. While messages are still
 // in the buffer a read cannot block, and looking at the clock for each of them
 // would cost more than decoding it.
-func (s *Stream) prepareRead(deadline time.Time) error {
+func (s *Stream) prepareRead(wait time.Duration) error {
 	s.reads++
 	if len(s.conn.wire.unread) > 0 && s.reads%readsPerBeat != 0 {
 		return nil
@@ -188,10 +188,7 @@ func (s *Stream) prepareRead(deadline time.Time) error {
 	if err := s.Beat(); err != nil {
 		return err
 	}
-	if s.beatAt.Before(deadline) {
-		deadline = s.beatAt
-	}
-	return s.conn.wire.SetReadDeadline(deadline)
+	return s.conn.wire.SetReadDeadline(time.Now().Add(min(wait, beatEvery)))
 }
 
 const readsPerBeat = 1024
