@@ -10,7 +10,8 @@ import (
 
 // PostgreSQL counts from 2000-01-01, this package as everybody else does from
 // 1970-01-01. The bounds are PostgreSQL's own (src/include/datatype/timestamp.h):
-// from 4714-11-24 BC to before 5874898-01-01 and 294277-01-01.
+// from 4714-11-24 BC to before 5874898-01-01 and 294277-01-01. The last is one
+// that a timestamp(3) is rounded up to all the same.
 const (
 	epochDays     = 10957
 	dateFirst     = -2451545
@@ -76,7 +77,7 @@ func (m *Meaning) Timestamp(d change.Datum) (micros int64, e Edge, err error) {
 			return math.MaxInt64, PositiveInfinity, nil
 		case v == math.MinInt64:
 			return math.MinInt64, NegativeInfinity, nil
-		case v > timestampLast && v < timestampEnd:
+		case v > timestampLast:
 			return math.MaxInt64, TooLarge, nil
 		}
 		return 0, Fits, m.malformed(d)
@@ -106,7 +107,7 @@ func (m *Meaning) timestampText(d change.Datum) (micros int64, e Edge, err error
 	}
 	v := (days-epochDays)*microsPerDay + clock
 	switch {
-	case v < timestampMin || v >= timestampEnd:
+	case v < timestampMin:
 		return 0, Fits, m.malformed(d)
 	case v > timestampLast:
 		return math.MaxInt64, TooLarge, nil
