@@ -65,8 +65,10 @@ func FindClickHouse() (string, error) {
 		pkg += "-gnu"
 	}
 	for _, modules := range moduleDirs() {
-		if file := filepath.Join(modules, filepath.FromSlash(pkg), "libchdb.so"); isFile(file) {
-			return file, nil
+		for _, name := range []string{"libchdb.so", "libchdb.dylib"} {
+			if file := filepath.Join(modules, filepath.FromSlash(pkg), name); isFile(file) {
+				return file, nil
+			}
 		}
 	}
 	return "", missingPackage("the ClickHouse engine", pkg)

@@ -1,0 +1,89 @@
+# Everything that is done with this repository by hand or by a build server. "make" alone lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+GO ?= go
+# How long the demo runs.
+FOR ?= 20s
+# Which packages the tests cover, and further flags for go test (-run, -v, -json, …).
+PKG ?= ./...
+TESTFLAGS ?=
+# One server start costs half a second, and a slow machine needs a multiple of what a fast one needs.
+TIMEOUT ?= 20m
+# Which benchmarks run.
+BENCH ?= .
+# How long each fuzz test runs.
+FUZZTIME ?= 20s
+# The PostgreSQL majors of test-matrix.
+MAJORS ?= 12,13,14,15,16,17,18
+
+engines_dir := internal/sandbox/engines
+stamp := node_modules/.installed
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: engines
+engines: $(engines_dir)/$(stamp) ## get PostgreSQL 18 and 14 and the ClickHouse engine for demo, tests and benchmarks
+
+.PHONY: engines-all
+engines-all: engines $(engines_dir)/matrix/$(stamp) ## get the other PostgreSQL majors too
+
+# Install scripts stay off: the links they would make are made by internal/sandbox.
+%/$(stamp): %/package-lock.json %/package.json %/.npmrc
+	@command -v npm >/dev/null || { echo "npm (Node.js 18 or later) is needed to get the database engines" >&2; exit 1; }
+	cd $* && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+.PHONY: build
+build: ## build bin/pgsluice (static) and bin/pgsluice-engine
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/pgsluice ./cmd/pgsluice-engine
+
+.PHONY: engine
+engine: ## build bin/pgsluice-engine alone, which is what the tests need
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/pgsluice-engine
+
+.PHONY: demo
+demo: engines build ## run the demo for FOR=20s
+	bin/pgsluice demo --for $(FOR)
+
+.PHONY: test
+test: engines engine ## run all tests against real servers (PKG=./... TESTFLAGS=)
+	$(GO) test -timeout $(TIMEOUT) $(TESTFLAGS) $(PKG)
+
+.PHONY: test-race
+test-race: engines engine ## the same with the race detector
+	$(GO) test -race -timeout $(TIMEOUT) $(TESTFLAGS) $(PKG)
+
+.PHONY: test-matrix
+test-matrix: engines-all engine ## the same on every PostgreSQL of MAJORS=12,…,18
+	PGSLUICE_TEST_POSTGRES=$(MAJORS) $(GO) test -timeout 60m $(TESTFLAGS) $(PKG)
+
+.PHONY: check
+check: ## format, vet, lint and module files
+	@unformatted=$$($(GO) tool gofumpt -l .); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (go tool gofumpt -w .):"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod tidy -diff
+
+.PHONY: bench
+bench: engines build ## run the benchmarks (BENCH=.)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m $(PKG)
+
+.PHONY: fuzz
+fuzz: ## run every fuzz test for FUZZTIME=20s
+	@set -euo pipefail; \
+	grep -rEl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u | while read -r dir; do \
+		for name in $$(cat "$$dir"/*_test.go | sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p'); do \
+			echo "$$dir $$name"; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null; \
+		done; \
+	done
+
+.PHONY: clean
+clean: ## remove what was built; the engines stay
+	rm -rf bin
+	$(GO) clean -testcache
