@@ -1,0 +1,201 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+)
+
+// idleSave is how often a watermark is remembered while no rows come. The source
+// keeps that much log longer, and the target is spared the writes.
+const idleSave = 10 * time.Second
+
+// applyLoop applies batches and is the only writer of progress while a pipeline
+// streams. The order in it is the product: rows durable and watermark remembered
+// (Target.Apply does both, in this order), and then the source told.
+type applyLoop struct {
+	p        *Pipeline
+	attempt  *attempt
+	exchange *exchange
+	byNumber map[int]*table
+	last     time.Time // when the last batch was taken
+}
+
+func newApplyLoop(a *attempt, x *exchange) *applyLoop {
+	l := &applyLoop{p: a.p, attempt: a, exchange: x, byNumber: map[int]*table{}}
+	for _, t := range a.tables {
+		l.byNumber[t.number] = t
+	}
+	return l
+}
+
+// run goes on until the watermark reaches the exchange's until, the pipeline is
+// stopped or the gather loop is gone. A batch in hand is finished first.
+func (l *applyLoop) run(ctx context.Context, gone <-chan struct{}) error {
+	pacer, _ := l.p.target.(apply.Pacer)
+	for {
+		if err := l.wait(ctx, gone); err != nil {
+			return err
+		}
+		if pacer != nil {
+			if err := pacer.Pace(ctx); err != nil {
+				return err
+			}
+		}
+		l.last = time.Now()
+		b, failed := l.exchange.take()
+		if err := l.apply(ctx, b, failed); err != nil {
+			return err
+		}
+		if b.Watermark > 0 {
+			l.exchange.confirmed.Store(uint64(b.Watermark))
+		}
+		reached := l.exchange.until != 0 && l.attempt.pipeline.Watermark >= l.exchange.until
+		l.exchange.giveBack(b)
+		if reached {
+			return errCaughtUp
+		}
+	}
+}
+
+// wait returns when a batch is due.
+func (l *applyLoop) wait(ctx context.Context, gone <-chan struct{}) error {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-gone:
+			return errStopped // the gather loop's error is the one that counts
+		default:
+		}
+		sleep := time.Hour
+		if at, ok := l.exchange.due(l.last, l.p.config.FlushInterval, idleSave); ok {
+			if sleep = time.Until(at); sleep <= 0 {
+				return nil
+			}
+		}
+		timer.Reset(sleep)
+		select {
+		case <-l.exchange.changed:
+		case <-timer.C:
+		case <-gone:
+		case <-l.p.stop:
+			return errStopped
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, failed []failure) error {
+	var dirty []apply.TableState
+	for _, f := range failed {
+		l.park(f.table, f.err)
+		dirty = append(dirty, f.table.state)
+	}
+	for _, t := range l.attempt.tables {
+		if t.parked.Load() {
+			b.Remove(&apply.Table{Number: t.number})
+		}
+	}
+	for _, tb := range append([]*apply.TableBatch(nil), b.Tables()...) {
+		moved, err := l.prepare(ctx, b, tb)
+		if err != nil {
+			return err
+		}
+		if moved {
+			dirty = append(dirty, l.byNumber[tb.Table.Number].state)
+		}
+	}
+	if err := l.remember(ctx, dirty); err != nil {
+		return err
+	}
+	if b.Empty() && b.Watermark <= l.attempt.pipeline.Watermark {
+		return nil
+	}
+	for {
+		err := l.p.target.Apply(ctx, b)
+		if err == nil {
+			break
+		}
+		var of *apply.TableError
+		if !errors.As(err, &of) || fault.Retryable(err) || ctx.Err() != nil {
+			return fmt.Errorf("apply a batch: %w", err)
+		}
+		t := l.byNumber[of.Table.Number]
+		l.park(t, err)
+		b.Remove(of.Table)
+		if err := l.remember(ctx, []apply.TableState{t.state}); err != nil {
+			return err
+		}
+	}
+	l.applied(b)
+	return nil
+}
+
+// prepare makes the target able to hold what the stream has announced since, and
+// remembers a truncate before it happens. moved says that the table's state has
+// changed.
+func (l *applyLoop) prepare(ctx context.Context, b *apply.Batch, tb *apply.TableBatch) (moved bool, err error) {
+	t := l.byNumber[tb.Table.Number]
+	if t.prepared != tb.Table {
+		_, err := l.p.target.Prepare(ctx, tb.Table, apply.Keep, 0)
+		if err != nil && (fault.Retryable(err) || ctx.Err() != nil) {
+			return false, fmt.Errorf("table %s: %w", t.name, err)
+		}
+		if err != nil {
+			l.park(t, err)
+			b.Remove(tb.Table)
+			return true, nil
+		}
+		if before := len(t.state.Columns); before != len(tb.Table.Relation.Columns) {
+			l.p.log.Info("columns added", "table", t.name, "columns", len(tb.Table.Relation.Columns)-before)
+		}
+		t.prepared = tb.Table
+		t.state.Columns = apply.Shape(tb.Table.Relation)
+		moved = true
+	}
+	if tb.Truncate != (change.Position{}) {
+		t.state.TruncatedAt = tb.Truncate
+		moved = true
+	}
+	return moved, nil
+}
+
+func (l *applyLoop) park(t *table, err error) {
+	t.fail(err)
+	l.p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", fault.Hint(err))
+}
+
+func (l *applyLoop) remember(ctx context.Context, dirty []apply.TableState) error {
+	if len(dirty) == 0 {
+		return nil
+	}
+	if err := l.p.target.Remember(ctx, l.attempt.pipeline, dirty...); err != nil {
+		return fmt.Errorf("remember the state of tables: %w", err)
+	}
+	l.p.showTables(l.attempt.tables)
+	return nil
+}
+
+func (l *applyLoop) applied(b *apply.Batch) {
+	for _, tb := range b.Tables() {
+		l.byNumber[tb.Table.Number].count.applied.Add(int64(tb.Len()))
+	}
+	if b.Watermark > l.attempt.pipeline.Watermark {
+		l.attempt.pipeline.Watermark = b.Watermark
+	}
+	l.p.show(func(s *shown) {
+		s.watermark = l.attempt.pipeline.Watermark
+		s.applied += int64(b.Rows())
+		s.batches++
+		if !b.CommitTime.IsZero() {
+			s.commit = b.CommitTime
+		}
+	})
+}

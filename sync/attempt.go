@@ -1,0 +1,244 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/internal/postgres"
+	"github.com/pgsluice/pgsluice/replication"
+	"github.com/pgsluice/pgsluice/snapshot"
+)
+
+// attempt is one try: from connecting to the error that ends it.
+type attempt struct {
+	p        *Pipeline
+	sql      *pgx.Conn
+	catalog  *snapshot.Catalog
+	conn     *replication.Conn // nil for a one-shot load
+	system   replication.System
+	pipeline apply.PipelineState
+	first    bool // nothing of it has been begun: what is made can be undone
+	tables   []*table
+	made     []func(context.Context) error // what a first attempt has created so far, to be undone
+}
+
+// attempt runs one try of Run.
+func (p *Pipeline) attempt(ctx context.Context, retryFailed bool) (err error) {
+	a := &attempt{p: p}
+	defer a.close(ctx)
+	p.show(func(s *shown) { s.phase = Starting })
+	if err := a.connect(ctx, true); err != nil {
+		return err
+	}
+	var until change.LSN
+	if until, err = p.until(ctx, a.conn); err != nil {
+		return err
+	}
+	if err := a.setup(ctx, retryFailed); err != nil {
+		return errors.Join(err, a.undo(ctx))
+	}
+	point, err := a.slot(ctx)
+	if err != nil {
+		return errors.Join(err, a.undo(ctx))
+	}
+	a.made = nil
+	p.began.Store(true)
+	if err := a.copyMissing(ctx, point); err != nil {
+		return err
+	}
+	if p.stopped() {
+		return errStopped
+	}
+	return a.stream(ctx, until)
+}
+
+// until fixes, once for a run, where it is to end; 0 for nowhere.
+func (p *Pipeline) until(ctx context.Context, conn *replication.Conn) (change.LSN, error) {
+	if p.config.UntilCaughtUp && p.config.Until == 0 {
+		now, err := conn.Now(ctx)
+		if err != nil {
+			return 0, err
+		}
+		p.config.Until = now
+	}
+	return p.config.Until, nil
+}
+
+// connect reaches both sides and recalls the pipeline.
+func (a *attempt) connect(ctx context.Context, streamed bool) (err error) {
+	p := a.p
+	if a.sql, err = postgres.Connect(ctx, p.config.Source); err != nil {
+		return err
+	}
+	if a.catalog, err = snapshot.NewCatalog(ctx, a.sql); err != nil {
+		return err
+	}
+	if a.catalog.Version < oldestVersion {
+		return fault.Precondition(fmt.Errorf("the source is PostgreSQL %d", a.catalog.Version/10000), "PostgreSQL 12 or later is needed")
+	}
+	if streamed {
+		if err := a.readiness(ctx); err != nil {
+			return err
+		}
+		if a.conn, err = replication.Connect(ctx, p.config.Source); err != nil {
+			return err
+		}
+		if a.system, err = a.conn.Identify(ctx); err != nil {
+			return err
+		}
+	} else if a.system, err = a.identify(ctx); err != nil {
+		return err
+	}
+	return a.recall(ctx, streamed)
+}
+
+const oldestVersion = 120000
+
+// identify asks over an ordinary connection, which has no IDENTIFY_SYSTEM.
+func (a *attempt) identify(ctx context.Context) (s replication.System, err error) {
+	err = a.sql.QueryRow(ctx, `SELECT (SELECT system_identifier::text FROM pg_catalog.pg_control_system()), current_database()`).
+		Scan(&s.Identifier, &s.Database)
+	return s, postgres.Doing(err, "identify the source")
+}
+
+// recall reads what the target remembers and refuses a pipeline that belongs to
+// another source.
+func (a *attempt) recall(ctx context.Context, streamed bool) error {
+	p := a.p
+	state, err := p.target.Recall(ctx, p.config.Name)
+	if err != nil {
+		return err
+	}
+	a.first = !state.Known() || streamed && state.Pipeline.Slot == ""
+	a.pipeline = state.Pipeline
+	if !state.Known() {
+		a.pipeline = apply.PipelineState{Name: p.config.Name, SystemIdentifier: a.system.Identifier, Database: a.system.Database}
+	}
+	if a.pipeline.SystemIdentifier != a.system.Identifier || a.pipeline.Database != a.system.Database {
+		return fault.Precondition(
+			fmt.Errorf("the target knows pipeline %s as one of database %s on system %s; this source is database %s on system %s",
+				p.config.Name, a.pipeline.Database, a.pipeline.SystemIdentifier, a.system.Database, a.system.Identifier),
+			"give this pipeline another --name, or drop the old one with `pgsluice drop`")
+	}
+	if !streamed && a.pipeline.Slot != "" {
+		return fault.Precondition(fmt.Errorf("pipeline %s is kept in sync by `pgsluice run`", p.config.Name),
+			"give the one-shot load another --name and other target tables, or drop the pipeline with `pgsluice drop`")
+	}
+	found, err := a.catalog.Tables(ctx, p.config.Patterns)
+	if err != nil {
+		return err
+	}
+	for i, source := range found {
+		// Without a publication's word for it; setup asks for that.
+		t, err := p.newTable(source, i, nil, streamed)
+		if err != nil {
+			return err
+		}
+		t.state = state.Tables[t.name]
+		a.tables = append(a.tables, t)
+	}
+	return p.checkNames(a.tables)
+}
+
+// narrowTables takes the columns and rows that the publication leaves out of
+// the tables.
+func (a *attempt) narrowTables(published map[string]replication.Published) error {
+	for i, t := range a.tables {
+		pub, ok := published[t.name]
+		if !ok {
+			continue
+		}
+		narrowed, err := a.p.newTable(t.source, t.number, &pub, true)
+		if err != nil {
+			return err
+		}
+		narrowed.state = t.state
+		a.tables[i] = narrowed
+	}
+	return nil
+}
+
+// settleStates decides what is to be done with each table, from what is
+// remembered of it, and makes the target ready for those to be copied.
+func (a *attempt) settleStates(ctx context.Context, retryFailed bool) error {
+	p := a.p
+	for _, t := range a.tables {
+		was := t.state
+		t.skipBefore, t.truncatedAt = was.CopiedAt, was.TruncatedAt
+		if was.Phase == apply.Failed && !retryFailed {
+			t.parked.Store(true)
+			continue
+		}
+		remade := was.OID != 0 && was.OID != t.source.Relation.OID
+		if (was.Phase == apply.Copied || was.Phase == apply.Streaming) && !remade {
+			continue
+		}
+		t.state = apply.TableState{
+			Relation: t.name, OID: t.source.Relation.OID, Target: t.target, Phase: apply.Pending, CopiedAt: was.CopiedAt,
+			Columns: apply.Shape(t.query.Relation),
+		}
+		t.skipBefore, t.truncatedAt = 0, change.Position{}
+		existing, at := p.config.Existing, change.LSN(0)
+		switch {
+		case !p.config.Copy:
+			existing = apply.Keep
+		case was.CopiedAt != 0 && existing == apply.Keep:
+			existing, at = apply.Discard, was.CopiedAt
+		case was.CopiedAt != 0:
+			existing = apply.Truncate
+		}
+		into := &apply.Table{Relation: t.query.Relation, Name: t.target, Number: t.number}
+		created, err := p.target.Prepare(ctx, into, existing, at)
+		if created {
+			a.made = append(a.made, func(ctx context.Context) error { return p.target.Drop(ctx, t.target) })
+		}
+		switch {
+		case err == nil:
+			t.prepared = into
+		case a.first || fault.Retryable(err) || ctx.Err() != nil:
+			return fmt.Errorf("table %s: %w", t.name, err)
+		default:
+			t.fail(err)
+			p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", fault.Hint(err))
+			if err := p.target.Remember(ctx, a.pipeline, t.state); err != nil {
+				return fmt.Errorf("remember the state of %s: %w", t.name, err)
+			}
+		}
+	}
+	p.showTables(a.tables)
+	return nil
+}
+
+// undo takes back what a first attempt has created, so that an attempt that did
+// not get as far as copying leaves nothing behind.
+func (a *attempt) undo(ctx context.Context) error {
+	if !a.first {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	var errs []error
+	for _, step := range slices.Backward(a.made) {
+		if err := step(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("clean up: %w", err))
+		}
+	}
+	a.made = nil
+	return errors.Join(errs...)
+}
+
+func (a *attempt) close(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	if a.conn != nil {
+		_ = a.conn.Close(ctx)
+	}
+	if a.sql != nil {
+		_ = a.sql.Close(ctx)
+	}
+}

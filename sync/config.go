@@ -1,0 +1,56 @@
+package sync
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/replication"
+	"github.com/pgsluice/pgsluice/snapshot"
+)
+
+// Config is what a pipeline is to do. All fields are needed except where they
+// say so.
+type Config struct {
+	// Name is [a-z0-9_]{1,40}.
+	Name string
+	// Source is a PostgreSQL connection string.
+	Source string
+	// Slot and Publication are names. A slot or publication that is there
+	// already is only taken over when the user named it.
+	Slot, Publication           string
+	SlotNamed, PublicationNamed bool
+
+	Patterns []snapshot.Pattern
+	// TargetName gives the target's name for a table.
+	TargetName func(schema, table string) string
+	// Existing is what to do with target tables that hold rows before the
+	// pipeline's first copy: Refuse, Truncate or Keep.
+	Existing apply.Existing
+
+	// Copy: load tables before streaming them.
+	Copy bool
+	// Workers copy at the same time; ChunkBytes is how much one statement
+	// reads of a table at most, roughly.
+	Workers    int
+	ChunkBytes int64
+
+	// FlushInterval is the least time between two batches; 0 applies as soon as
+	// the target is free. MaxRows and MaxBytes bound a batch.
+	FlushInterval time.Duration
+	MaxRows       int
+	MaxBytes      int
+	Operations    replication.Operations
+
+	// UntilCaughtUp ends Run when everything committed before it began is
+	// applied, Until when everything up to the LSN is. Zero: never.
+	UntilCaughtUp bool
+	Until         change.LSN
+
+	Log *slog.Logger
+}
+
+// DefaultChunkBytes keeps a chunk to a second or two of copying, so that workers
+// end together and progress moves.
+const DefaultChunkBytes = 128 << 20

@@ -1,0 +1,177 @@
+package sync
+
+import (
+	"context"
+	stdsync "sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
+)
+
+// exchange is where batches change hands: the gather loop fills one while the
+// apply loop has the other.
+type exchange struct {
+	maxRows, maxBytes int
+	until             change.LSN // a watermark at or behind it is urgent; 0: none is
+
+	mu      stdsync.Mutex
+	filling *apply.Batch
+	spare   *apply.Batch
+	sealed  bool      // nothing more can be added: full, or a relation changed
+	whole   bool      // the end of a transaction with rows is in it
+	failed  []failure // tables that the gather loop could not go on with
+
+	changed chan struct{} // something the apply loop may be waiting for
+	room    chan struct{} // the apply loop took a batch
+
+	// confirmed is what the gather loop may tell the source.
+	confirmed atomic.Uint64
+}
+
+// failure is a table that the gather loop gives up, for the apply loop to
+// remember: it alone writes progress.
+type failure struct {
+	table *table
+	err   error
+}
+
+func newExchange(pipeline string, maxRows, maxBytes int, until change.LSN) *exchange {
+	return &exchange{
+		maxRows: maxRows, maxBytes: maxBytes, until: until,
+		filling: &apply.Batch{Pipeline: pipeline}, spare: &apply.Batch{Pipeline: pipeline},
+		changed: make(chan struct{}, 1), room: make(chan struct{}, 1),
+	}
+}
+
+func (x *exchange) signal() {
+	select {
+	case x.changed <- struct{}{}:
+	default:
+	}
+}
+
+// add puts a row into the batch being filled; false says that there is no room
+// and the caller has to wait for it.
+func (x *exchange) add(t *apply.Table, r *change.Row) (bool, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.open(t) {
+		return false, nil
+	}
+	return true, x.filling.Add(t, r)
+}
+
+// truncate puts a truncate in its place, as add does a row.
+func (x *exchange) truncate(t *apply.Table, p change.Position) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.open(t) {
+		return false
+	}
+	x.filling.Truncate(t, p)
+	return true
+}
+
+func (x *exchange) open(t *apply.Table) bool {
+	if !x.sealed && x.filling.Rows() < x.maxRows && x.filling.Bytes() < x.maxBytes && x.filling.Fits(t) {
+		return true
+	}
+	if !x.sealed {
+		x.sealed = true
+		x.signal()
+	}
+	return false
+}
+
+// advance says that every transaction up to the LSN is in. commit is the
+// transaction's time, zero when there was none.
+func (x *exchange) advance(to change.LSN, commit time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	first := x.filling.Watermark == 0
+	if to > x.filling.Watermark {
+		x.filling.Watermark = to
+	}
+	if !commit.IsZero() {
+		x.filling.CommitTime = commit
+	}
+	if !x.whole && !x.filling.Empty() && !commit.IsZero() {
+		x.whole = true
+		x.signal()
+	}
+	if first || x.until != 0 && to >= x.until {
+		x.signal()
+	}
+}
+
+// fail reports a table that cannot be gone on with.
+func (x *exchange) fail(t *table, err error) {
+	t.parked.Store(true)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.failed = append(x.failed, failure{t, err})
+	x.signal()
+}
+
+// due is when the batch should be taken: at once when it is sealed, when a table
+// failed or the end is reached, interval after last when it holds a whole
+// transaction, idle after last when it carries nothing but a watermark. ok is
+// false when there is nothing to take.
+func (x *exchange) due(last time.Time, interval, idle time.Duration) (at time.Time, ok bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case x.sealed, len(x.failed) > 0, x.until != 0 && x.filling.Watermark >= x.until:
+		return time.Time{}, true
+	case x.whole:
+		return last.Add(interval), true
+	case x.filling.Watermark != 0 && x.filling.Empty():
+		return last.Add(idle), true
+	}
+	return time.Time{}, false
+}
+
+// take gives the batch that was being filled to the apply loop, which hands it
+// back with giveBack.
+func (x *exchange) take() (*apply.Batch, []failure) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	b, failed := x.filling, x.failed
+	x.filling, x.spare = x.spare, nil
+	x.sealed, x.whole, x.failed = false, false, nil
+	select {
+	case x.room <- struct{}{}:
+	default:
+	}
+	return b, failed
+}
+
+// giveBack returns a batch that is applied. Only then can the next be taken: the
+// apply loop does one at a time.
+func (x *exchange) giveBack(b *apply.Batch) {
+	b.Reset()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.spare = b
+}
+
+// wait blocks until there is room, calling beat now and then so that the source
+// knows its reader is alive.
+func (x *exchange) wait(ctx context.Context, beat func() error) error {
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-x.room:
+			return nil
+		case <-ticker.C:
+			if err := beat(); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

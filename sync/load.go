@@ -1,0 +1,228 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	stdsync "sync"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/snapshot"
+)
+
+// loader copies tables under one exported snapshot. Its run is the only writer
+// of progress while it lasts; workers do nothing but copy chunks.
+type loader struct {
+	p        *Pipeline
+	attempt  *attempt
+	snapshot string
+	at       change.LSN
+	tasks    chan task
+	outcomes chan outcome
+}
+
+type task struct {
+	table *table
+	into  *apply.Table
+	chunk snapshot.Chunk
+}
+
+type outcome struct {
+	table       *table
+	rows, bytes int64
+	err         error
+}
+
+// load copies what is missing under the snapshot, whose consistent point is at.
+// A table that fails on its own is parked and the others go on.
+func (a *attempt) load(ctx context.Context, snapshotName string, at change.LSN) error {
+	todo := withoutParked(missing(a.tables))
+	if len(todo) == 0 {
+		return nil
+	}
+	p := a.p
+	p.show(func(s *shown) { s.phase = Loading })
+	p.log.Info("copying tables", "tables", len(todo), "consistent_point", at.String(), "workers", p.config.Workers)
+	l := &loader{p: p, attempt: a, snapshot: snapshotName, at: at, tasks: make(chan task), outcomes: make(chan outcome)}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var workers stdsync.WaitGroup
+	for range p.config.Workers {
+		workers.Go(func() { l.work(ctx) })
+	}
+	err := l.run(ctx, todo)
+	if err != nil && !errors.Is(err, errStopped) {
+		cancel()
+	}
+	close(l.tasks)
+	workers.Wait()
+	return err
+}
+
+func withoutParked(tables []*table) []*table {
+	var left []*table
+	for _, t := range tables {
+		if !t.parked.Load() {
+			left = append(left, t)
+		}
+	}
+	return left
+}
+
+// run hands out chunks and gathers outcomes until every table is through.
+func (l *loader) run(ctx context.Context, todo []*table) error {
+	var queue []task
+	open := map[*table]int{} // chunks that are not through yet
+	underway := 0
+	stop, stopping := l.p.stop, false
+	for {
+		if len(queue) == 0 && len(todo) > 0 {
+			t := todo[0]
+			todo = todo[1:]
+			into := &apply.Table{Relation: t.query.Relation, Name: t.target, Number: t.number}
+			for _, c := range snapshot.Chunks(t.source, l.attempt.catalog.Version, l.p.config.ChunkBytes) {
+				queue = append(queue, task{table: t, into: into, chunk: c})
+			}
+			open[t] = len(queue)
+			if err := l.begin(ctx, t); err != nil {
+				return err
+			}
+			if len(queue) == 0 { // a partitioned table without partitions
+				if err := l.end(ctx, t); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		var next chan task
+		var first task
+		if len(queue) > 0 {
+			next, first = l.tasks, queue[0]
+		} else if underway == 0 {
+			if stopping {
+				return errStopped
+			}
+			return nil
+		}
+		select {
+		case next <- first:
+			queue = queue[1:]
+			underway++
+		case o := <-l.outcomes:
+			underway--
+			open[o.table]--
+			if err := l.settle(ctx, o, open[o.table] == 0); err != nil {
+				return err
+			}
+		case <-stop:
+			l.p.log.Info("stopping after the chunks in hand; the same command goes on where it was")
+			queue, todo, stop, stopping = nil, nil, nil, true
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// begin remembers that rows of the table are about to be written, so that a
+// start after a crash knows to write them anew.
+func (l *loader) begin(ctx context.Context, t *table) error {
+	t.state.Phase, t.state.CopiedAt, t.state.TruncatedAt = apply.Copying, l.at, change.Position{}
+	t.state.Rows, t.state.Bytes, t.state.Reason, t.state.Hint = 0, 0, "", ""
+	t.state.Columns = apply.Shape(t.query.Relation)
+	t.count.loadedRows.Store(0)
+	t.count.loadedBytes.Store(0)
+	return l.remember(ctx, t)
+}
+
+func (l *loader) end(ctx context.Context, t *table) error {
+	t.state.Phase, t.state.Rows, t.state.Bytes = apply.Copied, t.count.loadedRows.Load(), t.count.loadedBytes.Load()
+	l.p.log.Info("copied", "table", t.name, "rows", t.state.Rows, "bytes", t.state.Bytes)
+	return l.remember(ctx, t)
+}
+
+func (l *loader) remember(ctx context.Context, t *table) error {
+	if err := l.p.target.Remember(ctx, l.attempt.pipeline, t.state); err != nil {
+		return fmt.Errorf("remember the state of %s: %w", t.name, err)
+	}
+	l.p.showTables(l.attempt.tables)
+	return nil
+}
+
+// settle takes note of a chunk; last says that it was its table's last.
+func (l *loader) settle(ctx context.Context, o outcome, last bool) error {
+	t := o.table
+	switch {
+	case o.err == nil && t.parked.Load():
+		return nil
+	case o.err == nil && !last:
+		return nil
+	case o.err == nil:
+		return l.end(ctx, t)
+	case fault.Retryable(o.err) || ctx.Err() != nil:
+		return o.err
+	case t.parked.Load(): // a second chunk of a table that has failed
+		return nil
+	}
+	t.fail(o.err)
+	l.p.log.Error("a table failed; the others go on", "table", t.name, "error", o.err, "hint", fault.Hint(o.err))
+	return l.remember(ctx, t)
+}
+
+// work copies chunks until there are no more. It reads over one connection, and
+// opens another when an error has cost it that.
+func (l *loader) work(ctx context.Context) {
+	var reader *snapshot.Reader
+	defer func() {
+		if reader != nil {
+			_ = reader.Close(context.WithoutCancel(ctx))
+		}
+	}()
+	for task := range l.tasks {
+		o := outcome{table: task.table}
+		if !task.table.parked.Load() {
+			if reader == nil || !reader.Alive() {
+				reader, o.err = snapshot.Open(ctx, l.p.config.Source, l.snapshot)
+			}
+			if o.err == nil {
+				o.rows, o.bytes, o.err = l.copy(ctx, reader, task)
+			}
+		}
+		select {
+		case l.outcomes <- o:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// countEvery keeps the shared counters out of the row loop.
+const countEvery = 1024
+
+func (l *loader) copy(ctx context.Context, reader *snapshot.Reader, task task) (rows, bytes int64, err error) {
+	into, err := l.p.target.Load(ctx, task.into)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer into.Abort()
+	position := change.Position{Commit: l.at}
+	var pending int64
+	rows, bytes, err = reader.Copy(ctx, task.table.query, task.chunk, func(values []change.Datum, seq uint64) error {
+		position.Seq = seq
+		if pending++; pending == countEvery {
+			task.table.count.loadedRows.Add(pending)
+			pending = 0
+		}
+		return into.Append(values, position)
+	})
+	task.table.count.loadedRows.Add(pending)
+	task.table.count.loadedBytes.Add(bytes)
+	if err == nil {
+		err = into.Finish()
+	}
+	if err != nil {
+		return rows, bytes, fmt.Errorf("copy %s: %w", task.chunk, err)
+	}
+	return rows, bytes, nil
+}

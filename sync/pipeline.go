@@ -1,0 +1,140 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	stdsync "sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/internal/fault"
+)
+
+// Pipeline moves one source's tables into one target. Load or Run is called
+// once; Stop, Progress from any goroutine.
+type Pipeline struct {
+	config Config
+	target apply.Target
+	log    *slog.Logger
+
+	stop     chan struct{}
+	stopOnce stdsync.Once
+
+	mu       stdsync.Mutex
+	counters map[string]*counters
+	shown    atomic.Pointer[shown]
+
+	// began is set when an attempt has got as far as moving rows: from then on
+	// what can pass is waited for, before it the user is told.
+	began atomic.Bool
+}
+
+// New makes a pipeline. The target stays the caller's to close.
+func New(config Config, target apply.Target) *Pipeline {
+	p := &Pipeline{
+		config: config, target: target, log: config.Log.With("pipeline", config.Name),
+		stop: make(chan struct{}), counters: map[string]*counters{},
+	}
+	p.shown.Store(&shown{phase: Starting})
+	return p
+}
+
+// Stop asks Load or Run to end after the piece of work in hand.
+func (p *Pipeline) Stop() { p.stopOnce.Do(func() { close(p.stop) }) }
+
+func (p *Pipeline) stopped() bool {
+	select {
+	case <-p.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *Pipeline) countersOf(name string) *counters {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.counters[name]
+	if c == nil {
+		c = &counters{}
+		p.counters[name] = c
+	}
+	return c
+}
+
+// errStopped ends an attempt that was asked to.
+var errStopped = errors.New("stopped")
+
+// Backoff between attempts: doubled from the first to the last, and a random
+// half of it, so that pipelines that fell together do not rise together.
+const (
+	firstPause = 500 * time.Millisecond
+	lastPause  = 30 * time.Second
+	// steady is how long an attempt has to hold for the pauses to begin anew.
+	steady = time.Minute
+)
+
+// Run loads what is not loaded and then streams, until Stop, until the LSN the
+// configuration names, or until an error that trying again cannot mend. Tables
+// that failed are an error at the end of a run that ends.
+func (p *Pipeline) Run(ctx context.Context) error {
+	return p.repeat(ctx, p.attempt)
+}
+
+// repeat makes attempts until one ends well, is stopped, or fails with an error
+// that trying again cannot mend. Tables that failed in an earlier process are
+// tried once, by the first.
+func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, bool) error) error {
+	pause := firstPause
+	retryFailed := true
+	for {
+		started := time.Now()
+		err := attempt(ctx, retryFailed)
+		switch {
+		case err == nil, errors.Is(err, errStopped):
+			return p.failedTables(err == nil)
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !fault.Retryable(err) || !p.began.Load():
+			return err
+		}
+		retryFailed = false
+		if time.Since(started) > steady {
+			pause = firstPause
+		}
+		wait := pause/2 + rand.N(pause/2)
+		p.show(func(s *shown) { s.phase, s.lastError = Waiting, err.Error() })
+		p.log.Warn("the attempt ended; the next one begins from what the target remembers", "error", err, "in", wait.Round(time.Millisecond))
+		select {
+		case <-time.After(wait):
+		case <-p.stop:
+			return p.failedTables(false)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// failedTables is the error of a run that got to its end without some tables.
+func (p *Pipeline) failedTables(ended bool) error {
+	if !ended {
+		return nil
+	}
+	var lines []string
+	for _, t := range p.shown.Load().tables {
+		if t.parked.Load() {
+			lines = append(lines, t.name)
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return fault.Permanent(fmt.Errorf("%d of %d tables failed: %s", len(lines), len(p.shown.Load().tables), strings.Join(lines, ", ")),
+		"`pgsluice status` says why; mend the cause and start again: failed tables are then copied anew")
+}

@@ -1,0 +1,133 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/replication"
+)
+
+// follow turns an announced table into a relation, by what the target's table
+// stands for (the remembered shape), what the stream says and what the catalog
+// says. The catalog may be ahead of the stream, never behind it. A column that
+// was added is followed; any other change is a fault, because rows of the old and
+// the new relation would not mean the same.
+func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationMessage) (*change.Relation, error) {
+	known := map[string]apply.ColumnShape{}
+	shape := t.shape
+	if t.announced != nil {
+		shape = apply.Shape(t.announced.Relation)
+	}
+	for _, c := range shape {
+		known[c.Name] = c
+	}
+	now, err := a.catalog.Relation(ctx, m.OID)
+	if err != nil {
+		return nil, err
+	}
+	if now == nil {
+		// Dropped since. Its last rows are followed by what was known of it.
+		now = t.source.Relation
+	}
+	current := map[string]change.Column{}
+	for _, c := range now.Columns {
+		current[c.Name] = c
+	}
+	r := &change.Relation{OID: m.OID, Schema: m.Schema, Name: m.Name, Identity: m.Identity}
+	if r.Schema != t.source.Relation.Schema || r.Name != t.source.Relation.Name {
+		return nil, changed("table %s is now named %s", t.name, r)
+	}
+	oids, modifiers := make([]uint32, len(m.Columns)), make([]int32, len(m.Columns))
+	for i, c := range m.Columns {
+		oids[i], modifiers[i] = c.TypeOID, c.Modifier
+	}
+	types, err := a.catalog.Types(ctx, oids, modifiers)
+	if err != nil {
+		return nil, err
+	}
+	key := map[int]int{}
+	for i, mc := range m.Columns {
+		was, old := known[mc.Name]
+		is, present := current[mc.Name]
+		c := change.Column{Name: mc.Name, Type: types[i]}
+		switch {
+		case old && (was.TypeOID != mc.TypeOID || was.Modifier != mc.Modifier):
+			return nil, changed("column %s of table %s has changed its type to %s%s", change.QuoteIdent(mc.Name), t.name, types[i], types[i].FormatModifier())
+		case old && present && was.Attnum != is.Attnum:
+			return nil, changed("column %s of table %s is not the column it was: it was dropped or renamed, and another has its name", change.QuoteIdent(mc.Name), t.name)
+		case old:
+			c.Attnum = was.Attnum
+			c.NotNull = present && is.NotNull
+			if present {
+				c.Type.Dimensions = is.Type.Dimensions
+			}
+		case !present:
+			return nil, changed("column %s of table %s was added and is gone again: what older rows hold in it cannot be told", change.QuoteIdent(mc.Name), t.name)
+		default:
+			if c, err = added(t, is, types[i]); err != nil {
+				return nil, err
+			}
+		}
+		if was.Key > 0 {
+			key[was.Key] = i
+		}
+		r.Columns = append(r.Columns, c)
+		delete(known, mc.Name)
+	}
+	for name := range known {
+		return nil, changed("column %s of table %s was dropped or renamed", change.QuoteIdent(name), t.name)
+	}
+	for place := 1; place <= len(key); place++ {
+		r.Key = append(r.Key, key[place])
+		r.Columns[key[place]].NotNull = true
+	}
+	return r, keyStands(t, r, now)
+}
+
+// sameRelation says that a relation that was announced again is the one that it
+// was: the server repeats itself whenever something about the table may have
+// changed.
+func sameRelation(a, b *change.Relation) bool {
+	return a.Identity == b.Identity && slices.Equal(a.Key, b.Key) &&
+		slices.EqualFunc(a.Columns, b.Columns, func(x, y change.Column) bool {
+			return x.Name == y.Name && x.Attnum == y.Attnum && x.NotNull == y.NotNull &&
+				x.Type.OID == y.Type.OID && x.Type.Modifier == y.Type.Modifier
+		})
+}
+
+// added is a column that the stream brings for the first time.
+func added(t *table, is change.Column, typ *change.Type) (change.Column, error) {
+	if is.Defaulted {
+		return is, changed("column %s was added to table %s with a default that is not the same for all rows, and the log does not say what older rows hold",
+			change.QuoteIdent(is.Name), t.name)
+	}
+	c := is
+	c.Type = typ
+	c.Type.Dimensions = is.Type.Dimensions
+	// NOT NULL may have come later than the rows at hand, unless the column was
+	// made with a value for all.
+	c.NotNull = is.NotNull && is.Missing != nil
+	return c, nil
+}
+
+// keyStands sees that the catalog's key is still the one that rows are placed
+// by.
+func keyStands(t *table, r, now *change.Relation) error {
+	same := len(r.Key) == len(now.Key)
+	for i := 0; same && i < len(r.Key); i++ {
+		same = r.Columns[r.Key[i]].Attnum == now.Columns[now.Key[i]].Attnum
+	}
+	if !same {
+		return changed("the primary key or replica identity of table %s has changed", t.name)
+	}
+	return nil
+}
+
+func changed(format string, args ...any) error {
+	return fault.Permanent(fmt.Errorf(format, args...),
+		"start pgsluice again: the table is then copied anew; where the target's table cannot hold it any more, drop or rename that first")
+}

@@ -1,0 +1,287 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/preflight"
+	"github.com/pgsluice/pgsluice/replication"
+	"github.com/pgsluice/pgsluice/snapshot"
+)
+
+// readiness refuses a server that cannot replicate. How many slots will be
+// needed is not known yet; that nothing is free is said when one is.
+func (a *attempt) readiness(ctx context.Context) error {
+	findings, err := preflight.Replication(ctx, a.sql, 0)
+	if err != nil {
+		return err
+	}
+	return preflight.Err(findings)
+}
+
+// setup makes everything but the slot: preconditions, publication, target
+// tables. In a first attempt it notes what it makes.
+func (a *attempt) setup(ctx context.Context, retryFailed bool) error {
+	p := a.p
+	if err := a.checkTables(ctx, true); err != nil {
+		return err
+	}
+	slot, err := a.findSlot(ctx)
+	if err != nil {
+		return err
+	}
+	if err := a.roomForSlots(ctx, slot); err != nil {
+		return err
+	}
+	if err := a.publication(ctx); err != nil {
+		return err
+	}
+	published, err := a.conn.Published(ctx, p.config.Publication)
+	if err != nil {
+		return err
+	}
+	if err := a.narrowTables(published); err != nil {
+		return err
+	}
+	if a.pipeline.Slot == "" {
+		// What a one-shot load has copied is joined to no slot.
+		for _, t := range a.tables {
+			t.state = apply.TableState{}
+		}
+	}
+	return a.settleStates(ctx, retryFailed)
+}
+
+func (a *attempt) checkTables(ctx context.Context, streamed bool) error {
+	sources := make([]*snapshot.Table, len(a.tables))
+	for i, t := range a.tables {
+		sources[i] = t.source
+	}
+	findings, err := preflight.Tables(ctx, a.sql, a.catalog.Version, sources, streamed)
+	if err != nil {
+		return err
+	}
+	if a.first {
+		for _, f := range findings {
+			if f.Level == preflight.Warning {
+				a.p.log.Warn(f.Seen, "fix", f.Fix)
+			}
+		}
+	}
+	return preflight.Err(findings)
+}
+
+// findSlot looks at the pipeline's slot and refuses one that cannot be gone on
+// from without losing rows.
+func (a *attempt) findSlot(ctx context.Context) (*replication.Slot, error) {
+	p := a.p
+	name := p.config.Slot
+	if a.pipeline.Slot != "" && a.pipeline.Slot != name {
+		return nil, fault.Usage(fmt.Errorf("pipeline %s has stood on slot %s, and the configuration now names %s", p.config.Name, a.pipeline.Slot, name),
+			"name the old slot, or drop the pipeline with `pgsluice drop`")
+	}
+	slot, err := a.conn.FindSlot(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	watermark := a.pipeline.Watermark
+	lost := "drop the pipeline with `pgsluice drop` and start it again with load.existing: truncate; its tables are then loaded anew"
+	switch {
+	case slot == nil && watermark != 0:
+		return nil, fault.Permanent(fmt.Errorf("replication slot %s is gone from the source, and with it the changes since %s", name, watermark), lost)
+	case slot == nil:
+		return nil, nil
+	case a.pipeline.Slot == "" && !p.config.SlotNamed:
+		return nil, fault.Precondition(fmt.Errorf("replication slot %s is there already, and this target knows nothing of it", name),
+			"if it is left over, remove it with `pgsluice drop`; if another pipeline uses it, choose another --name; to take it over, name it as source.slot")
+	case slot.Plugin != "pgoutput" || slot.Database != a.system.Database:
+		return nil, fault.Precondition(fmt.Errorf("replication slot %s is one for plugin %q in database %q", name, slot.Plugin, slot.Database),
+			"choose another source.slot: pgsluice needs one for pgoutput in the source's database")
+	case slot.Lost:
+		return nil, fault.Permanent(fmt.Errorf("replication slot %s is lost: the source has removed log that it needs (max_slot_wal_keep_size)", name), lost)
+	case slot.Active:
+		return nil, fault.Retry(fault.Advise(fmt.Errorf("replication slot %s is in use by server process %s", name, slot.ActivePID),
+			"another pgsluice runs this pipeline, or one that was cut off is still known to the server until wal_sender_timeout passes"))
+	case watermark != 0 && slot.Confirmed > watermark:
+		return nil, fault.Permanent(fmt.Errorf("replication slot %s has been moved to %s, past the target's watermark %s: the changes between were taken by somebody else",
+			name, slot.Confirmed, watermark), lost)
+	}
+	return slot, nil
+}
+
+// roomForSlots sees that the slots this attempt has to create can be had, before
+// anything else is created.
+func (a *attempt) roomForSlots(ctx context.Context, slot *replication.Slot) error {
+	need := 0
+	if slot == nil {
+		need = 1
+	} else if a.p.config.Copy && len(missing(a.tables)) > 0 {
+		need = 1 // the temporary one, for a consistent point
+	}
+	findings, err := preflight.Replication(ctx, a.sql, need)
+	if err != nil {
+		return err
+	}
+	// This attempt's own walsender is there already.
+	findings = slices.DeleteFunc(findings, func(f preflight.Finding) bool { return f.About == preflight.Walsenders })
+	return preflight.Err(findings)
+}
+
+// publication sees that a publication covers the tables: it makes one when there
+// is none, extends its own, and never touches a user's.
+func (a *attempt) publication(ctx context.Context) error {
+	p := a.p
+	name := p.config.Publication
+	found, err := a.conn.FindPublication(ctx, name)
+	if err != nil {
+		return err
+	}
+	if found == nil {
+		if err := a.conn.CreatePublication(ctx, name, p.config.Operations, publicationTables(a.tables)); err != nil {
+			return err
+		}
+		a.pipeline.OwnsPublication = true
+		a.made = append(a.made, func(ctx context.Context) error { return a.conn.DropPublication(ctx, name) })
+		p.log.Info("created publication", "publication", name, "tables", len(a.tables))
+		return nil
+	}
+	if err := a.checkPublication(found); err != nil {
+		return err
+	}
+	if a.first {
+		// One of the name that pgsluice gives was left by a start that was
+		// killed before it was remembered.
+		a.pipeline.OwnsPublication = !p.config.PublicationNamed
+	}
+	published, err := a.conn.Published(ctx, name)
+	if err != nil {
+		return err
+	}
+	var lacking []*table
+	for _, t := range a.tables {
+		if _, ok := published[t.name]; !ok {
+			lacking = append(lacking, t)
+		}
+	}
+	if len(lacking) == 0 {
+		return nil
+	}
+	add := publicationTables(lacking)
+	if !a.pipeline.OwnsPublication {
+		return fault.Precondition(fmt.Errorf("publication %s does not publish table %s", name, lacking[0].name),
+			replication.AddToPublicationSQL(name, add)+";")
+	}
+	p.log.Info("adding tables to the publication", "publication", name, "tables", len(add))
+	return a.conn.AddToPublication(ctx, name, add)
+}
+
+func (a *attempt) checkPublication(found *replication.Publication) error {
+	name := change.AlwaysQuote(a.p.config.Publication)
+	want, have := a.p.config.Operations, found.Operations
+	if want.Insert && !have.Insert || want.Update && !have.Update || want.Delete && !have.Delete || want.Truncate && !have.Truncate {
+		return fault.Precondition(fmt.Errorf("publication %s publishes %q, and the pipeline wants %q", a.p.config.Publication, have, want),
+			fmt.Sprintf("ALTER PUBLICATION %s SET (publish = '%s');  -- or list in stream.operations only what it publishes", name, want))
+	}
+	for _, t := range a.tables {
+		if t.source.Partitioned && !found.ViaRoot {
+			return fault.Precondition(fmt.Errorf("publication %s publishes partitions and not their root, table %s", a.p.config.Publication, t.name),
+				fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true);", name))
+		}
+	}
+	return nil
+}
+
+func publicationTables(tables []*table) []replication.PublicationTable {
+	list := make([]replication.PublicationTable, len(tables))
+	for i, t := range tables {
+		list[i] = replication.PublicationTable{Schema: t.source.Relation.Schema, Name: t.source.Relation.Name, Partitioned: t.source.Partitioned}
+	}
+	return list
+}
+
+// slot sees that the pipeline's slot exists and is remembered. The point it
+// returns has a snapshot when the slot was made just now.
+func (a *attempt) slot(ctx context.Context) (replication.Point, error) {
+	p := a.p
+	name := p.config.Slot
+	slot, err := a.findSlot(ctx)
+	if err != nil {
+		return replication.Point{}, err
+	}
+	// Remembered before it is made: a start after a crash in between knows the
+	// slot for its own.
+	if a.pipeline.Slot == "" {
+		a.pipeline.Slot, a.pipeline.Publication, a.pipeline.OwnsSlot = name, p.config.Publication, slot == nil
+		if err := p.target.Remember(ctx, a.pipeline); err != nil {
+			return replication.Point{}, err
+		}
+		a.made = append(a.made, func(ctx context.Context) error { return p.target.Forget(ctx, p.config.Name) })
+	}
+	var point replication.Point
+	if slot == nil {
+		if point, err = a.conn.CreateSlot(ctx, name, false); err != nil {
+			return point, err
+		}
+		a.made = append(a.made, func(ctx context.Context) error { return a.conn.DropSlot(ctx, name) })
+		p.log.Info("created replication slot", "slot", name, "consistent_point", point.Consistent.String())
+		slot = &replication.Slot{Confirmed: point.Consistent}
+	}
+	if a.pipeline.Watermark == 0 {
+		a.pipeline.Watermark = slot.Confirmed
+		if err := p.target.Remember(ctx, a.pipeline); err != nil {
+			return point, err
+		}
+	}
+	p.show(func(s *shown) { s.watermark = a.pipeline.Watermark })
+	return point, nil
+}
+
+// copyMissing copies what is not copied: under the new slot's snapshot, or else
+// under that of a temporary slot, whose consistent point is what the stream's
+// skip rule needs.
+func (a *attempt) copyMissing(ctx context.Context, point replication.Point) error {
+	p := a.p
+	todo := withoutParked(missing(a.tables))
+	if len(todo) == 0 {
+		return nil
+	}
+	if !p.config.Copy {
+		for _, t := range todo {
+			t.state.Phase = apply.Copied
+		}
+		return p.target.Remember(ctx, a.pipeline, states(todo)...)
+	}
+	if point.Snapshot == "" {
+		conn, err := replication.Connect(ctx, p.config.Source)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+		if point, err = conn.CreateSlot(ctx, temporarySlot(p.config.Slot), true); err != nil {
+			return err
+		}
+	}
+	if err := a.load(ctx, point.Snapshot, point.Consistent); err != nil {
+		return err
+	}
+	for _, t := range a.tables {
+		t.skipBefore, t.truncatedAt = t.state.CopiedAt, t.state.TruncatedAt
+	}
+	return nil
+}
+
+// temporarySlot is the name of the slot that is only there to give a point. A
+// slot's name has at most 63 bytes.
+func temporarySlot(slot string) string { return slot[:min(len(slot), 55)] + "_copying" }
+
+func states(tables []*table) []apply.TableState {
+	s := make([]apply.TableState, len(tables))
+	for i, t := range tables {
+		s[i] = t.state
+	}
+	return s
+}

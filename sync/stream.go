@@ -1,0 +1,220 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/replication"
+)
+
+// errCaughtUp ends a stream that has got to where it was to end.
+var errCaughtUp = errors.New("caught up")
+
+// stream follows the slot until the LSN, or until told to stop.
+func (a *attempt) stream(ctx context.Context, until change.LSN) error {
+	p := a.p
+	if until != 0 && a.pipeline.Watermark >= until {
+		return nil
+	}
+	if err := a.markStreaming(ctx); err != nil {
+		return err
+	}
+	binary := a.catalog.Version >= 140000
+	for _, t := range a.tables {
+		binary = binary && !needsText(t.query.Relation)
+	}
+	g := &gatherer{
+		attempt: a, binary: binary, byOID: map[uint32]*table{}, tables: map[*change.Relation]*table{},
+		exchange: newExchange(p.config.Name, p.config.MaxRows, p.config.MaxBytes, until),
+	}
+	for _, t := range a.tables {
+		g.byOID[t.source.Relation.OID] = t
+		t.shape = t.state.Columns
+	}
+	stream, err := a.conn.Start(ctx, replication.Options{
+		Slot: p.config.Slot, Publication: p.config.Publication, From: a.pipeline.Watermark, Binary: binary, Resolve: g.resolve,
+	})
+	if err != nil {
+		return err
+	}
+	g.stream = stream
+	p.show(func(s *shown) { s.phase = Syncing })
+	p.log.Info("streaming", "from", a.pipeline.Watermark.String(), "binary", binary)
+
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.run(groupCtx) })
+	// The batch in hand is finished when the gather loop fails; its context is
+	// not the group's.
+	group.Go(func() error { return newApplyLoop(a, g.exchange).run(ctx, groupCtx.Done()) })
+	err = group.Wait()
+	if errors.Is(err, errCaughtUp) {
+		p.show(func(s *shown) { s.phase = Done })
+		return nil
+	}
+	return err
+}
+
+// markStreaming moves the copied tables on.
+func (a *attempt) markStreaming(ctx context.Context) error {
+	var moved []apply.TableState
+	for _, t := range a.tables {
+		if t.state.Phase == apply.Copied {
+			t.state.Phase = apply.Streaming
+			moved = append(moved, t.state)
+		}
+	}
+	a.p.showTables(a.tables)
+	if len(moved) == 0 {
+		return nil
+	}
+	return a.p.target.Remember(ctx, a.pipeline, moved...)
+}
+
+// gatherer is the loop that owns the replication connection.
+type gatherer struct {
+	attempt  *attempt
+	binary   bool
+	stream   *replication.Stream
+	exchange *exchange
+	byOID    map[uint32]*table
+	// tables are by the relation as it was last announced.
+	tables map[*change.Relation]*table
+}
+
+// patience is how long a quiet stream is waited for before the loop looks
+// around; it bounds how long a confirmation or the wish to stop lies about.
+const patience = 100 * time.Millisecond
+
+func (g *gatherer) run(ctx context.Context) (err error) {
+	defer func() {
+		g.stream.Confirm(change.LSN(g.exchange.confirmed.Load()))
+		_ = g.stream.Close(context.WithoutCancel(ctx))
+	}()
+	done, stop := ctx.Done(), g.attempt.p.stop
+	for {
+		select {
+		case <-done:
+			return context.Cause(ctx)
+		case <-stop:
+			return errStopped
+		default:
+		}
+		g.stream.Confirm(change.LSN(g.exchange.confirmed.Load()))
+		event, err := g.stream.Next(ctx, patience)
+		if err != nil {
+			return err
+		}
+		if err := g.take(ctx, event); err != nil {
+			return err
+		}
+	}
+}
+
+func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
+	switch e.Kind {
+	case replication.Row:
+		t := g.tables[e.Row.Relation]
+		if !g.wanted(t, e.Position, e.Row.Op) {
+			return nil
+		}
+		return g.add(ctx, t, &e.Row)
+	case replication.Commit:
+		g.exchange.advance(e.End, e.Time)
+	case replication.Idle:
+		g.exchange.advance(e.End, time.Time{})
+		g.attempt.p.show(func(s *shown) { s.serverEnd = e.End })
+	case replication.Truncated:
+		if !g.attempt.p.config.Operations.Truncate {
+			return nil
+		}
+		for _, r := range e.Relations {
+			t := g.tables[r]
+			if t == nil || t.parked.Load() || e.Position.Commit < t.skipBefore {
+				continue
+			}
+			for !g.exchange.truncate(t.announced, e.Position) {
+				if err := g.waitForRoom(ctx); err != nil {
+					return err
+				}
+			}
+		}
+	case replication.Nothing:
+		// A quiet source says how far it is when it is asked.
+		if g.exchange.until != 0 {
+			return g.stream.Ask()
+		}
+	case replication.Begin:
+	}
+	return nil
+}
+
+// wanted applies the skip rules: what the copy has brought already, what a
+// truncate that was applied has taken away, and what nobody asked for.
+func (g *gatherer) wanted(t *table, at change.Position, op change.Op) bool {
+	if t == nil || t.parked.Load() || at.Commit < t.skipBefore || t.truncatedAt.Compare(at) > 0 {
+		return false
+	}
+	ops := &g.attempt.p.config.Operations
+	return op == change.Insert && ops.Insert || op == change.Update && ops.Update || op == change.Delete && ops.Delete
+}
+
+func (g *gatherer) add(ctx context.Context, t *table, r *change.Row) error {
+	for {
+		ok, err := g.exchange.add(t.announced, r)
+		if err != nil {
+			g.exchange.fail(t, err)
+			return nil
+		}
+		if ok {
+			return nil
+		}
+		if err := g.waitForRoom(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (g *gatherer) waitForRoom(ctx context.Context) error {
+	return g.exchange.wait(ctx, func() error {
+		if g.attempt.p.stopped() {
+			return errStopped
+		}
+		g.stream.Confirm(change.LSN(g.exchange.confirmed.Load()))
+		return g.stream.Beat()
+	})
+}
+
+// resolve is asked by the stream for each table it announces.
+func (g *gatherer) resolve(ctx context.Context, m *replication.RelationMessage) (*change.Relation, error) {
+	t := g.byOID[m.OID]
+	if t == nil || t.parked.Load() {
+		return nil, nil
+	}
+	relation, err := g.attempt.follow(ctx, t, m)
+	if err != nil {
+		if fault.Retryable(err) || ctx.Err() != nil {
+			return nil, err
+		}
+		g.exchange.fail(t, err)
+		return nil, nil
+	}
+	if g.binary && needsText(relation) {
+		return nil, fault.Retry(fmt.Errorf("table %s has got a column whose values are to be had as text only: the stream begins again in text", t.name))
+	}
+	if t.announced != nil && sameRelation(t.announced.Relation, relation) {
+		return t.announced.Relation, nil
+	}
+	if t.announced != nil {
+		delete(g.tables, t.announced.Relation)
+	}
+	t.announced = &apply.Table{Relation: relation, Name: t.target, Number: t.number}
+	g.tables[relation] = t
+	return relation, nil
+}
