@@ -1,0 +1,166 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+)
+
+// found is a table that is there already.
+type found struct {
+	engine, engineFull, sortingKey string
+	columns                        map[string]foundColumn
+}
+
+type foundColumn struct {
+	typ         string
+	kind        string // of its default: DEFAULT, MATERIALIZED, ALIAS
+	inPartition bool
+}
+
+// describe reads what the server says of a table; nil when there is none.
+func (t *Target) describe(ctx context.Context, name string) (*found, error) {
+	where := " WHERE database = " + text(t.address.database) + " AND table = " + text(name)
+	f := &found{columns: map[string]foundColumn{}}
+	rows, err := t.statements.Query(ctx, "SELECT engine, engine_full, sorting_key FROM system.tables"+where)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return nil, rows.Err()
+	}
+	if err := rows.Scan(&f.engine, &f.engineFull, &f.sortingKey); err != nil {
+		return nil, err
+	}
+	columns, err := t.statements.Query(ctx, "SELECT name, type, default_kind, is_in_partition_key FROM system.columns"+where)
+	if err != nil {
+		return nil, err
+	}
+	defer columns.Close()
+	for columns.Next() {
+		var name string
+		var c foundColumn
+		var inPartition uint8
+		if err := columns.Scan(&name, &c.typ, &c.kind, &inPartition); err != nil {
+			return nil, err
+		}
+		c.inPartition = inPartition == 1
+		f.columns[name] = c
+	}
+	return f, columns.Err()
+}
+
+// adopt holds the plan against a table that is there. It gives the columns that
+// are missing, fits the plan to small differences that lose nothing, and names
+// the first thing that cannot be.
+func (p *plan) adopt(f *found) (missing []int, err error) {
+	if err := p.checkEngine(f); err != nil {
+		return nil, unfit(err)
+	}
+	if err := p.checkOrder(f); err != nil {
+		return nil, unfit(err)
+	}
+	for i, s := range p.specs {
+		c, there := f.columns[s.name]
+		switch {
+		case there:
+			err = p.fit(s, c, p.inKey[i])
+		case p.inKey[i]:
+			err = fmt.Errorf("column %s of the key is missing", change.QuoteIdent(s.name))
+		default:
+			missing = append(missing, i)
+		}
+		if err != nil {
+			return nil, unfit(err)
+		}
+	}
+	p.finish()
+	return missing, nil
+}
+
+func unfit(err error) error {
+	return fault.Precondition(fmt.Errorf("the table that is there cannot hold the rows exactly: %w", err),
+		"give the source table another target name, or drop the table and load it again (pgsluice resync --table)")
+}
+
+func (p *plan) checkEngine(f *found) error {
+	if !strings.HasSuffix(f.engine, "ReplacingMergeTree") {
+		return fmt.Errorf("its engine is %s, not ReplacingMergeTree(%s, %s)", f.engine, versionColumn, deletedColumn)
+	}
+	arguments, _, _ := strings.Cut(f.engineFull, " ")
+	if full, _, ok := strings.Cut(f.engineFull, ") "); ok {
+		arguments = full + ")"
+	}
+	if !strings.HasSuffix(arguments, versionColumn+", "+deletedColumn+")") {
+		return fmt.Errorf("its engine is %s, without (%s, %s)", arguments, versionColumn, deletedColumn)
+	}
+	for _, s := range []*spec{versionSpec, deletedSpec} {
+		if c, there := f.columns[s.name]; !there || c.typ != s.ddl {
+			return fmt.Errorf("it has no column %s %s", s.name, s.ddl)
+		}
+	}
+	return nil
+}
+
+// checkOrder wants the key's columns in the sorting key, in any order, and
+// nothing else: rows are told apart by it. And one key has to stay in one
+// partition, or its rows never meet.
+func (p *plan) checkOrder(f *found) error {
+	want := p.orderBy()
+	have, ok := unquoteList(f.sortingKey)
+	if ok {
+		a, b := slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(have))
+		ok = slices.Equal(a, b)
+	}
+	if !ok {
+		return fmt.Errorf("it is ordered by (%s), the key is (%s)", f.sortingKey, idents(want))
+	}
+	for name, c := range f.columns {
+		if c.inPartition && !slices.Contains(want, name) {
+			return fmt.Errorf("it is partitioned by column %s, which is not in the key: rows of one key would never meet", change.QuoteIdent(name))
+		}
+	}
+	return nil
+}
+
+// fit accepts a column of the planned type, and the few others that hold the
+// same values exactly.
+func (p *plan) fit(s *spec, c foundColumn, inKey bool) error {
+	switch c.kind {
+	case "MATERIALIZED", "ALIAS", "EPHEMERAL":
+		return fmt.Errorf("column %s is computed there (%s)", change.QuoteIdent(s.name), c.kind)
+	}
+	if c.typ == s.ddl {
+		return nil
+	}
+	bare, nullable := strings.CutPrefix(c.typ, "Nullable(")
+	if nullable {
+		bare = strings.TrimSuffix(bare, ")")
+	}
+	switch {
+	case inKey, s.elem != nil, s.nullable && !nullable:
+	case nullable && bare == s.ddl:
+		// The source promises more than the table: NULLs from before stay.
+		s.nullable, s.ddl, s.wire = true, c.typ, c.typ
+		return nil
+	case bare == "String" && (s.meaning.FewValues || s.hasTime()):
+		// A dictionary is not needed, and a time as text is how older servers
+		// have it.
+		s.nullable, s.ddl, s.wire = nullable, c.typ, c.typ
+		s.width, s.put = 0, putString
+		return nil
+	}
+	return fmt.Errorf("column %s is %s there, the source's column needs %s", change.QuoteIdent(s.name), c.typ, s.ddl)
+}
+
+func (s *spec) hasTime() bool {
+	return strings.Contains(s.wire, "Time64(6)") && !strings.Contains(s.wire, "DateTime64")
+}
+
+var errUnknowable = errors.New("rows that are there already hold values of the column that the source's log does not tell")

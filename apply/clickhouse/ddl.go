@@ -1,0 +1,55 @@
+package clickhouse
+
+import (
+	"context"
+	"strings"
+)
+
+// createTable is the statement that makes the table of a plan.
+func (p *plan) createTable(settings string) string {
+	var b strings.Builder
+	b.WriteString("CREATE TABLE IF NOT EXISTS " + p.name + " (\n")
+	for _, s := range p.specs {
+		b.WriteString("    " + ident(s.name) + " " + s.ddl + ",\n")
+	}
+	b.WriteString("    " + ident(versionColumn) + " " + versionSpec.ddl + ",\n")
+	b.WriteString("    " + ident(deletedColumn) + " " + deletedSpec.ddl + "\n")
+	b.WriteString(")\nENGINE = ReplacingMergeTree(" + ident(versionColumn) + ", " + ident(deletedColumn) + ")\n")
+	b.WriteString("ORDER BY (" + idents(p.orderBy()) + ")")
+	b.WriteString(settings)
+	return b.String()
+}
+
+// orderBy is what tells rows apart: the key, or where the source has none the
+// row's position.
+func (p *plan) orderBy() []string {
+	if len(p.key) == 0 {
+		return []string{versionColumn}
+	}
+	names := make([]string, len(p.key))
+	for place, i := range p.key {
+		names[place] = p.specs[i].name
+	}
+	return names
+}
+
+// tableSettings end a CREATE TABLE. See docs/decisions/0003.
+func (t *Target) tableSettings() string {
+	if t.address.durable {
+		return "\nSETTINGS fsync_after_insert = 1, fsync_part_directory = 1"
+	}
+	return ""
+}
+
+func (t *Target) createDatabase(ctx context.Context) error {
+	var there uint64
+	name := t.address.database
+	row := t.statements.QueryRow(ctx, "SELECT count() FROM system.databases WHERE name = "+text(name))
+	if err := row.Scan(&there); err != nil {
+		return err
+	}
+	if there > 0 {
+		return nil // without asking for a right that is not needed
+	}
+	return t.statements.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+ident(name))
+}

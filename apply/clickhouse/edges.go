@@ -1,0 +1,65 @@
+package clickhouse
+
+import (
+	"github.com/pgsluice/pgsluice/typemap"
+)
+
+// adjust finishes a value that lies outside what the column can hold: put has
+// appended the nearest there is.
+func (c *column) adjust(edge typemap.Edge) error {
+	switch c.policy {
+	case typemap.Clamp:
+		if edge == typemap.NaN || edge == typemap.WrongDimensions {
+			return &edgeError{edge, c.policy}
+		}
+		if c.nullable {
+			c.nulls = append(c.nulls, 0)
+		}
+		c.rows++
+	case typemap.MakeNull:
+		if !c.nullable && (c.elem == nil || !c.mayBeNull) {
+			return &edgeError{edge, c.policy}
+		}
+		if c.elem == nil {
+			c.data = c.data[:len(c.data)-c.width]
+		}
+		if err := c.appendNull(); err != nil {
+			return err
+		}
+	default:
+		return &edgeError{edge, c.policy}
+	}
+	c.adjusted[edge]++
+	return nil
+}
+
+// limit brings v into the column's range. An infinity stays what it was called.
+func (c *column) limit(v int64, edge typemap.Edge) (int64, typemap.Edge) {
+	switch {
+	case v > c.limits.hi:
+		v = c.limits.hi
+		if edge == typemap.Fits {
+			edge = typemap.TooLarge
+		}
+	case v < c.limits.lo:
+		v = c.limits.lo
+		if edge == typemap.Fits {
+			edge = typemap.TooSmall
+		}
+	}
+	return v, edge
+}
+
+// adjustments calls report for every reason since the last call, elements of
+// arrays included, and starts again at zero.
+func (c *column) adjustments(report func(column, reason string, n int64)) {
+	for i, n := range c.adjusted {
+		if n > 0 {
+			report(c.name, reasonName(i), n)
+			c.adjusted[i] = 0
+		}
+	}
+	if c.elem != nil {
+		c.elem.adjustments(report)
+	}
+}

@@ -1,0 +1,86 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+)
+
+// Prepare implements [apply.Target].
+func (t *Target) Prepare(ctx context.Context, table *apply.Table, existing apply.Existing, copiedAt change.LSN) (created bool, err error) {
+	doing := fmt.Sprintf("prepare table %s for %s", t.tableName(table.Name), table.Relation)
+	p, err := t.newPlan(table)
+	if err != nil {
+		return false, err
+	}
+	p.warn(t.log)
+	created, err = t.prepare(ctx, p, existing, copiedAt)
+	if err != nil {
+		return false, t.failed(ctx, doing, err)
+	}
+	t.keepPlan(p)
+	return created, nil
+}
+
+func (t *Target) prepare(ctx context.Context, p *plan, existing apply.Existing, copiedAt change.LSN) (created bool, err error) {
+	found, err := t.describe(ctx, p.table.Name)
+	if err != nil {
+		return false, err
+	}
+	if found == nil {
+		if err := t.createDatabase(ctx); err != nil {
+			return false, err
+		}
+		return true, t.statements.Exec(ctx, p.createTable(t.tableSettings()))
+	}
+	missing, err := p.adopt(found)
+	if err != nil {
+		return false, err
+	}
+	empty, err := t.makeRoom(ctx, p, existing, copiedAt)
+	if err != nil {
+		return false, err
+	}
+	for _, i := range missing {
+		if err := t.addColumn(ctx, p, i, empty); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// makeRoom does with the rows that are there what existing says, and tells
+// whether none is left.
+func (t *Target) makeRoom(ctx context.Context, p *plan, existing apply.Existing, copiedAt change.LSN) (empty bool, err error) {
+	switch existing {
+	case apply.Truncate:
+		return true, t.statements.Exec(ctx, "TRUNCATE TABLE "+p.name)
+	case apply.Discard:
+		from := change.Position{Commit: copiedAt}
+		if err := t.deleteWhere(ctx, p.name, versionColumn+" >= "+versionOf(from)); err != nil {
+			return false, err
+		}
+	}
+	// A tombstone counts: its version may be above that of rows to come.
+	var n uint64
+	if err := t.statements.QueryRow(ctx, "SELECT count() FROM (SELECT 1 FROM "+p.name+" LIMIT 1)").Scan(&n); err != nil {
+		return false, err
+	}
+	if n > 0 && existing == apply.Refuse {
+		return false, fault.Precondition(fmt.Errorf("the table holds rows already"),
+			fmt.Sprintf("choose what becomes of them with load.existing: truncate or append, or TRUNCATE TABLE %s", p.name))
+	}
+	return n == 0, nil
+}
+
+// Drop implements [apply.Target].
+func (t *Target) Drop(ctx context.Context, name string) error {
+	err := t.statements.Exec(ctx, "DROP TABLE IF EXISTS "+t.tableName(name)+" SYNC")
+	if codeOf(err) == codeUnknownDatabase {
+		return nil
+	}
+	return t.failed(ctx, "drop table "+t.tableName(name), err)
+}
