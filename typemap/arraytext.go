@@ -16,7 +16,7 @@ func (a *ArrayReader) openText(b []byte) bool {
 	if len(b) > 0 && b[0] == '[' {
 		// Bounds, [0:2][1:3]=. The lengths in them follow from the elements.
 		end := bytes.IndexByte(b, '=')
-		if end < 0 {
+		if end < 0 || b[end-1] != ']' {
 			return false
 		}
 		b = b[end+1:]

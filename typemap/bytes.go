@@ -16,7 +16,7 @@ func appendBytea(dst, b []byte) ([]byte, bool) {
 		case i+1 < len(b) && b[i+1] == '\\':
 			i++
 		case i+3 < len(b) && b[i+1]-'0' <= 3 && b[i+2]-'0' <= 7 && b[i+3]-'0' <= 7:
-			c = (b[i+1]-'0')<<6 | (b[i+2]-'0')<<3 | b[i+3] - '0'
+			c = (b[i+1]-'0')<<6 | (b[i+2]-'0')<<3 | (b[i+3] - '0')
 			i += 3
 		default:
 			return dst, false
