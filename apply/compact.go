@@ -33,7 +33,7 @@ type entry struct {
 	tuple    int // where in the arena the values start
 	key      int // where the key starts
 	keyLen   int
-	base     int // where the key starts whose row in the target has the unchanged values
+	base     int // where the lineage starts of a row with unchanged values
 	flags    uint8
 }
 
@@ -56,7 +56,22 @@ type Row struct {
 	// Unchanged values as they were before this batch. It is nil where there
 	// are none, and differs from the row's own key when the key changed.
 	Base []change.Datum
-	base []change.Datum
+	// Steps are the keys that the row of Base has had in this batch since, the
+	// oldest first, its own last; none when its key did not change. A target
+	// that makes rows visible before the watermark needs them: when the stretch
+	// is replayed it may have come as far as any of them, and the values stand
+	// under that key then.
+	Steps []Step
+
+	base     []change.Datum
+	stepKeys []change.Datum
+}
+
+// Step is a change of a row's key.
+type Step struct {
+	Position change.Position
+	// Key is what it changed to, in key order.
+	Key []change.Datum
 }
 
 // Len is the number of rows.
@@ -77,10 +92,9 @@ func (t *TableBatch) Row(i int, r *Row) {
 	e := &t.entries[i]
 	r.Position, r.Deleted = e.position, e.flags&deleted != 0
 	r.Values, _ = decodeTuple(r.Values[:0], t.batch.arena[e.tuple:], len(t.Table.Relation.Columns))
-	r.Base = nil
+	r.Base, r.Steps = nil, r.Steps[:0]
 	if e.flags&unresolved != 0 {
-		r.base, _ = decodeTuple(r.base[:0], t.batch.arena[e.base:], len(t.Table.Relation.Key))
-		r.Base = r.base
+		r.readLineage(t.batch.arena[e.base:], len(t.Table.Relation.Key))
 	}
 }
 
@@ -163,8 +177,10 @@ func (t *TableBatch) resolve(b *Batch, r *change.Row, old []byte, e *entry) []ch
 		if earlier != nil && prior.flags&unresolved != 0 {
 			e.base = prior.base
 		} else {
-			e.base = len(b.arena)
-			b.arena = append(b.arena, old...)
+			e.base = b.startLineage(old)
+		}
+		if !bytes.Equal(old, t.key) {
+			e.base = b.extendLineage(e.base, len(t.Table.Relation.Key), r.Position, t.key)
 		}
 	}
 	return t.values
