@@ -100,7 +100,10 @@ func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, boo
 			return p.failedTables(err == nil)
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case !fault.Retryable(err) || !p.began.Load():
+		case !p.began.Load() && fault.Retryable(err):
+			// Nothing has been moved yet, and the user is likely to be watching.
+			return fault.Precondition(err, "")
+		case !fault.Retryable(err):
 			return err
 		}
 		retryFailed = false

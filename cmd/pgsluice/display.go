@@ -1,0 +1,237 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	stdsync "sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/sync"
+)
+
+// display shows progress on a terminal: a block of lines at the bottom that is
+// drawn anew, with the log above it. Anywhere else progress goes into the log.
+type display struct {
+	mu       stdsync.Mutex
+	out      io.Writer
+	terminal *os.File // nil where out is none
+	drawn    int      // lines of the block that are on the screen
+	blocks   map[string][]string
+	order    []string
+}
+
+func newDisplay(out io.Writer) *display {
+	d := &display{out: out, blocks: map[string][]string{}}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		d.terminal = f
+	}
+	return d
+}
+
+// Write puts log lines above the block.
+func (d *display) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.erase()
+	n, err := d.out.Write(p)
+	d.draw()
+	return n, err
+}
+
+func (d *display) erase() {
+	if d.drawn > 0 {
+		fmt.Fprintf(d.out, "\x1b[%dA\x1b[J", d.drawn)
+		d.drawn = 0
+	}
+}
+
+func (d *display) draw() {
+	if d.terminal == nil {
+		return
+	}
+	width, height, err := term.GetSize(int(d.terminal.Fd()))
+	if err != nil || width < 20 {
+		width, height = 80, 24
+	}
+	var b bytes.Buffer
+	for _, name := range d.order {
+		for _, line := range d.blocks[name] {
+			if d.drawn >= height-2 {
+				break
+			}
+			if r := []rune(line); len(r) >= width {
+				line = string(r[:width-1])
+			}
+			fmt.Fprintln(&b, line)
+			d.drawn++
+		}
+	}
+	_, _ = d.out.Write(b.Bytes())
+}
+
+func (d *display) show(name string, lines []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, known := d.blocks[name]; !known {
+		d.order = append(d.order, name)
+	}
+	d.erase()
+	d.blocks[name] = lines
+	d.draw()
+}
+
+// close leaves the last block on the screen.
+func (d *display) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.drawn, d.order = 0, nil
+}
+
+// follow shows a pipeline's progress until the function it returns is called.
+func (d *display) follow(name string, p *sync.Pipeline, log *slog.Logger) func() {
+	every := logEvery
+	if d.terminal != nil {
+		every = 500 * time.Millisecond
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		r := rates{}
+		for {
+			select {
+			case <-ticker.C:
+			case <-stop:
+				if d.terminal != nil {
+					d.show(name, r.lines(name, p.Progress()))
+				}
+				return
+			}
+			progress := p.Progress()
+			if d.terminal != nil {
+				d.show(name, r.lines(name, progress))
+			} else {
+				r.log(log.With("pipeline", name), progress)
+			}
+		}
+	}()
+	return func() { close(stop); <-done }
+}
+
+// rates turns two looks at a counter into a rate.
+type rates struct {
+	at      time.Time
+	rows    int64
+	applied int64
+	perSec  float64
+}
+
+func (r *rates) update(p sync.Progress) (rows, bytes, ofBytes int64) {
+	for _, t := range p.Tables {
+		rows += t.Rows
+		bytes += t.Bytes
+		ofBytes += t.OfBytes
+	}
+	now := time.Now()
+	if d := now.Sub(r.at).Seconds(); !r.at.IsZero() && d > 0 {
+		r.perSec = float64(rows-r.rows+p.Applied-r.applied) / d
+	}
+	r.at, r.rows, r.applied = now, rows, p.Applied
+	return rows, bytes, ofBytes
+}
+
+func (r *rates) log(log *slog.Logger, p sync.Progress) {
+	rows, bytes, _ := r.update(p)
+	switch p.Stage {
+	case sync.Loading:
+		log.Info("loading", "rows", rows, "bytes", bytes, "rows_per_second", int64(r.perSec))
+	case sync.Syncing:
+		log.Info("streaming", "applied", p.Applied, "rows_per_second", int64(r.perSec), "watermark", p.Watermark.String(), "lag", lag(p))
+	case sync.Starting, sync.Waiting, sync.Done:
+	}
+}
+
+// lag is how far the target is behind, by the source's clock, as far as it is
+// known: an idle source is not behind.
+func lag(p sync.Progress) string {
+	if p.LastCommit.IsZero() || p.ServerEnd != 0 && p.Watermark >= p.ServerEnd {
+		return "0s"
+	}
+	return max(0, time.Since(p.LastCommit)).Round(time.Millisecond).String()
+}
+
+func (r *rates) lines(name string, p sync.Progress) []string {
+	rows, _, _ := r.update(p)
+	head := fmt.Sprintf("%s: %s", name, p.Stage)
+	switch p.Stage {
+	case sync.Loading:
+		head += fmt.Sprintf(", %s rows, %s rows/s", count(rows), count(int64(r.perSec)))
+	case sync.Syncing, sync.Done:
+		head += fmt.Sprintf(", %s changes applied, %s rows/s, lag %s, watermark %s", count(p.Applied), count(int64(r.perSec)), lag(p), p.Watermark)
+	case sync.Waiting:
+		head += ": " + p.LastError
+	case sync.Starting:
+	}
+	lines := []string{head}
+	if p.Stage != sync.Loading {
+		return lines
+	}
+	for _, t := range p.Tables {
+		if t.Phase != apply.Copying && t.Phase != apply.Failed {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("  %-32s %s %12s rows %10s%s", t.Name, bar(t), count(t.Rows), bytesText(t.Bytes), left(t, time.Since(p.Since))))
+	}
+	return lines
+}
+
+// done is the share of a table that is copied, by the rows the planner expects.
+func done(t sync.TableProgress) float64 {
+	if t.OfRows <= 0 {
+		return 0
+	}
+	return min(float64(t.Rows)/float64(t.OfRows), 1)
+}
+
+func bar(t sync.TableProgress) string {
+	const width = 20
+	n := int(done(t) * width)
+	return "[" + strings.Repeat("=", n) + strings.Repeat(" ", width-n) + "]"
+}
+
+func left(t sync.TableProgress, since time.Duration) string {
+	share := done(t)
+	if share < 0.02 || share >= 1 {
+		return ""
+	}
+	return "  " + time.Duration(float64(since)*(1-share)/share).Round(time.Second).String() + " left"
+}
+
+func count(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func bytesText(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, suffix := float64(n)/unit, 0
+	for value >= unit && suffix < 4 {
+		value /= unit
+		suffix++
+	}
+	return fmt.Sprintf("%.1f %ciB", value, "KMGTP"[suffix])
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/sync"
+)
+
+func (a *app) status() *cobra.Command {
+	f := &flags{flush: -1}
+	var output string
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "show phase, lag, retained WAL and tables",
+		Long: `Ask source and target how far a pipeline is, whether or not it runs.
+
+Exit status: 0 done, 1 failed, 2 usage or configuration, 3 a precondition is not met.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if output != "text" && output != "json" {
+				return fault.Usage(fmt.Errorf("--output %q", output), "use text or json")
+			}
+			all, err := f.resolve(false)
+			if err != nil {
+				return err
+			}
+			log, err := a.logger(a.err)
+			if err != nil {
+				return err
+			}
+			var found []sync.Status
+			for _, s := range all {
+				target, err := openTarget(c.Context(), s, log, true)
+				if err != nil {
+					return err
+				}
+				status, err := sync.Inspect(c.Context(), s.Name, s.Source, target)
+				if err = errors.Join(err, target.Close()); err != nil {
+					return err
+				}
+				found = append(found, status)
+			}
+			if output == "json" {
+				return printJSON(a.out, found)
+			}
+			for _, s := range found {
+				printStatus(a.out, s)
+			}
+			return nil
+		},
+	}
+	f.register(c, false)
+	c.Flags().StringVar(&output, "output", "text", "text or json")
+	return c
+}
+
+// printJSON prints one object for one pipeline and a list for several.
+func printJSON(out io.Writer, found []sync.Status) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	if len(found) == 1 {
+		return e.Encode(found[0])
+	}
+	return e.Encode(found)
+}
+
+func printStatus(out io.Writer, s sync.Status) {
+	if !s.Known {
+		fmt.Fprintf(out, "%s: the target knows no pipeline of this name\n", s.Pipeline)
+		return
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(w, "pipeline\t%s\n", s.Pipeline)
+	switch {
+	case s.Slot == "":
+		fmt.Fprintf(w, "kind\tone-shot load\n")
+	case s.SourceError != "":
+		fmt.Fprintf(w, "source\tdoes not answer: %s\n", s.SourceError)
+	case s.SlotGone:
+		fmt.Fprintf(w, "slot\t%s is GONE from the source: drop the pipeline and load it again\n", s.Slot)
+	case s.SlotLost:
+		fmt.Fprintf(w, "slot\t%s is LOST, the source has removed log it needs: drop the pipeline and load it again\n", s.Slot)
+	default:
+		state := "not running"
+		if s.Running {
+			state = "running"
+		}
+		fmt.Fprintf(w, "state\t%s\nslot\t%s\npublication\t%s\nlag\t%s\nretained WAL\t%s\n",
+			state, s.Slot, s.Publication, bytesText(s.LagBytes), bytesText(s.RetainedBytes))
+	}
+	if s.Watermark != "" {
+		fmt.Fprintf(w, "watermark\t%s\n", s.Watermark)
+	}
+	_ = w.Flush()
+	fmt.Fprintln(out)
+	w = tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "TABLE\tTARGET\tPHASE\tROWS COPIED\tSIZE")
+	for _, t := range s.Tables {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", t.Relation, t.Target, t.Phase, count(t.Rows), bytesText(t.Bytes))
+	}
+	_ = w.Flush()
+	for _, t := range s.Tables {
+		if t.Reason != "" {
+			fmt.Fprintf(out, "\n%s failed: %s\n", t.Relation, t.Reason)
+			if t.Hint != "" {
+				fmt.Fprintf(out, "what to do: %s\n", indentAfterFirst(t.Hint))
+			}
+		}
+	}
+}
