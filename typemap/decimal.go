@@ -95,10 +95,10 @@ func (m *Meaning) Decimal64(d change.Datum) (v int64, e Edge, err error) {
 		case pos >= 0:
 			sum = sum*10000 + digit
 		case pos >= -4: // the point cuts through, or stands before, this digit
-			cut := pow10[-pos]
-			sum = sum*pow10[4+pos] + digit/cut
-			if digit %= cut; digit != 0 {
-				e, up = Inexact, 2*digit >= cut
+			kept, rest := splitDigit(digit, -pos)
+			sum = sum*pow10[4+pos] + kept
+			if rest != 0 {
+				e, up = Inexact, 2*rest >= pow10[-pos]
 			}
 		case digit != 0:
 			e = Inexact
@@ -182,6 +182,20 @@ func specialNumeric(sign uint16) (Edge, bool) {
 		return NegativeInfinity, true
 	}
 	return Fits, false
+}
+
+// splitDigit takes the last n decimal digits, 1 to 4, off a base-10000 digit.
+// Divisors the compiler knows make it several times faster.
+func splitDigit(digit uint64, n int) (kept, rest uint64) {
+	switch n {
+	case 1:
+		return digit / 10, digit % 10
+	case 2:
+		return digit / 100, digit % 100
+	case 3:
+		return digit / 1000, digit % 1000
+	}
+	return 0, digit
 }
 
 // width4 is the count of decimal digits in a base-10000 digit that is not zero.

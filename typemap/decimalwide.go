@@ -111,10 +111,10 @@ func (m *Meaning) Decimal256(d change.Datum) (v [4]uint64, e Edge, err error) {
 		case pos >= 0:
 			w.push(10000, digit)
 		case pos >= -4: // the point cuts through, or stands before, this digit
-			cut := pow10[-pos]
-			w.push(pow10[4+pos], digit/cut)
-			if digit %= cut; digit != 0 {
-				e, up = Inexact, 2*digit >= cut
+			kept, rest := splitDigit(digit, -pos)
+			w.push(pow10[4+pos], kept)
+			if rest != 0 {
+				e, up = Inexact, 2*rest >= pow10[-pos]
 			}
 		case digit != 0:
 			e = Inexact

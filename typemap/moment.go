@@ -3,7 +3,6 @@ package typemap
 import (
 	"encoding/binary"
 	"math"
-	"time"
 
 	"github.com/pgsluice/pgsluice/change"
 )
@@ -173,12 +172,29 @@ func parseDate(b []byte, bc bool) (days int64, rest []byte, ok bool) {
 	if bc {
 		year = 1 - year // 1 BC is the year 0
 	}
-	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
-	if day > 28 && t.Day() != day {
+	leap := year%4 == 0 && (year%100 != 0 || year%400 == 0)
+	if day > daysIn[month] && !(leap && month == 2 && day == 29) {
 		return 0, nil, false
 	}
-	return t.Unix() / 86400, b[n+6:], true
+	if leap && month > 2 {
+		day++
+	}
+	// Whole cycles of 400 years keep what is divided above zero.
+	const cycles = 12
+	y := year - 1 + cycles*400
+	total := 365*y + y/4 - y/100 + y/400 + daysBefore[month] + day
+	return int64(total - cycles*146097 - daysTo1970), b[n+6:], true
 }
+
+// daysTo1970 is the number of 1970-01-01, counted from 1 at 0001-01-01.
+const daysTo1970 = 719163
+
+// The days of a month, and of the year before it, of years that are not leap
+// years; months count from 1.
+var (
+	daysIn     = [...]int{0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
+	daysBefore = [...]int{0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334}
+)
 
 // parseClock reads HH:MM:SS with up to six digits of a second's fraction.
 func parseClock(b []byte) (micros int64, rest []byte, ok bool) {

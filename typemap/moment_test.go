@@ -48,6 +48,16 @@ func TestDatesAreDaysSince1970(t *testing.T) {
 	}
 }
 
+func TestEveryDayFollowsTheDayBefore(t *testing.T) {
+	m := Resolve(base("date"))
+	for days := int64(dateFirst + epochDays); days < 100000; days += 1 + days&3 {
+		text := appendDateText(nil, days, Fits)
+		if got, e, err := m.Date(change.Datum{Format: change.Text, Bytes: text}); got != days || e != Fits || err != nil {
+			t.Fatalf("day %d prints as %s and is read as %d, %v, %v", days, text, got, e, err)
+		}
+	}
+}
+
 func TestTimestampsAreMicrosecondsSince1970(t *testing.T) {
 	for _, c := range []struct {
 		text string

@@ -163,20 +163,24 @@ func parseInt(b []byte) (int64, bool) {
 }
 
 func parseUint(b []byte) (uint64, bool) {
-	if len(b) == 0 || len(b) > 20 {
+	const safe = 19 // so many digits never run over
+	if len(b) == 0 || len(b) > safe+1 {
 		return 0, false
 	}
 	var v uint64
-	for _, c := range b {
+	for _, c := range b[:min(len(b), safe)] {
 		c -= '0'
-		if c > 9 || v > math.MaxUint64/10 {
+		if c > 9 {
 			return 0, false
 		}
-		next := v*10 + uint64(c)
-		if next < v {
+		v = v*10 + uint64(c)
+	}
+	if len(b) > safe {
+		c := uint64(b[safe] - '0')
+		if c > 9 || v > (math.MaxUint64-c)/10 {
 			return 0, false
 		}
-		v = next
+		v = v*10 + c
 	}
 	return v, true
 }

@@ -19,6 +19,10 @@ func (m *Meaning) AppendText(dst []byte, d change.Datum) ([]byte, error) {
 		switch m.op {
 		case opText, opBytea:
 			return append(dst, d.Bytes...), nil
+		case opVersioned:
+			if len(d.Bytes) > 0 && d.Bytes[0] == 1 {
+				return append(dst, d.Bytes[1:]...), nil
+			}
 		}
 		out, ok := m.appendOutput(dst, d.Bytes)
 		if !ok {
