@@ -2,7 +2,6 @@ package clickhouse
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -163,4 +162,3 @@ func (s *spec) hasTime() bool {
 	return strings.Contains(s.wire, "Time64(6)") && !strings.Contains(s.wire, "DateTime64")
 }
 
-var errUnknowable = errors.New("rows that are there already hold values of the column that the source's log does not tell")

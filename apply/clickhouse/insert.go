@@ -58,7 +58,6 @@ func (t *Target) applyTable(ctx context.Context, tb *apply.TableBatch) error {
 	if err != nil {
 		return &apply.TableError{Table: tb.Table, Err: err}
 	}
-	doing := fmt.Sprintf("apply %d rows to %s", tb.Len(), tb.Table.Relation)
 	if tb.Truncate.Commit != 0 {
 		if err := t.truncate(ctx, p, tb.Truncate); err != nil {
 			return t.insertFailed(ctx, "truncate "+tb.Table.Relation.String(), p, err)
@@ -67,46 +66,8 @@ func (t *Target) applyTable(ctx context.Context, tb *apply.TableBatch) error {
 	if tb.Len() == 0 {
 		return nil
 	}
-	var base *readback
-	if tb.Unresolved() {
-		if base, err = t.readBack(ctx, p, tb); err != nil {
-			return t.insertFailed(ctx, doing+": read back values that the log left out", p, err)
-		}
-	}
-	blk := t.blocks.get(p)
-	defer t.blocks.put(blk)
-	if err := blk.appendBatch(tb, base); err != nil {
-		return err
-	}
-	if blk.rows == 0 {
-		return nil
-	}
-	if err := t.insert(ctx, blk); err != nil {
-		return t.insertFailed(ctx, doing, p, err)
-	}
-	return nil
-}
-
-func (b *block) appendBatch(tb *apply.TableBatch, base *readback) error {
-	var r apply.Row
-	for i := range tb.Len() {
-		tb.Row(i, &r)
-		var err error
-		switch {
-		case r.Deleted:
-			err = b.appendTombstone(r.Values, r.Position)
-		case r.Base != nil:
-			err = base.append(b, &r)
-		default:
-			err = b.append(r.Values, r.Position)
-		}
-		if err != nil {
-			var table *apply.TableError
-			if !errors.As(err, &table) {
-				err = &apply.TableError{Table: tb.Table, Err: err}
-			}
-			return err
-		}
+	if err := t.writeTable(ctx, p, tb); err != nil {
+		return t.insertFailed(ctx, fmt.Sprintf("apply %d rows to %s", tb.Len(), tb.Table.Relation), p, err)
 	}
 	return nil
 }

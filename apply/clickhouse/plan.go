@@ -1,7 +1,6 @@
 package clickhouse
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -96,8 +95,6 @@ func (p *plan) warn(log *slog.Logger) {
 		}
 	}
 }
-
-var errNoKeyColumn = errors.New("a key names a column that the relation does not have")
 
 func (t *Target) tableName(name string) string {
 	return ident(t.address.database) + "." + ident(name)
