@@ -55,10 +55,13 @@ func parse(args []string, stderr io.Writer) (options, error) {
 
 func isPort(n int) bool { return 1 <= n && n <= 65535 }
 
-// argv is the command line of clickhouse-local. The server listens because of the first two statements and stays
-// because of the third, which ends with standard input.
+// argv is the command line of clickhouse-local. The server listens because of the two statements, and stays because
+// clickhouse-local then shows its prompt and waits for somebody to type.
+//
+// Without --interactive it would be made for one query, and would take an error in any connection's thread for its own:
+// a wrong password, a port scan or a client that goes away in the middle of its greeting would end the server.
 func (o options) argv() []string {
-	argv := []string{"clickhouse"}
+	argv := []string{"clickhouse", "--interactive", "--disable_suggestion", "--progress=off"}
 	if o.config != "" {
 		argv = append(argv, "--config-file="+o.config)
 	}
@@ -66,6 +69,5 @@ func (o options) argv() []string {
 		"--path="+filepath.Clean(o.path),
 		fmt.Sprintf("--http_port=%d", o.httpPort),
 		fmt.Sprintf("--tcp_port=%d", o.tcpPort),
-		"--query", "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; "+
-			"SELECT count() FROM file('/dev/stdin', LineAsString, 'line String') FORMAT Null")
+		"--query", "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP")
 }

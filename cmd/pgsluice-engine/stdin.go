@@ -14,8 +14,11 @@ import (
 // hangs: its parent may be gone.
 const shutdownPatience = 30 * time.Second
 
-// stdin is the engine's standard input: a pipe of our own in place of the real one. It ends when the real one ends or a
-// signal asks the program to end; the engine then shuts down in order. There is no other way to ask it.
+// endOfTransmission is what a terminal sends for Ctrl-D: standard input ends here.
+const endOfTransmission = 4
+
+// stdin is the engine's standard input: a terminal of our own in place of the real standard input. It ends when the real
+// one ends or a signal asks the program to end; the engine then shuts down in order. There is no other way to ask it.
 //
 // The parent starts this program in a process group of its own, so a Ctrl-C in the terminal reaches the parent alone and
 // the parent decides; a SIGINT that arrives here was meant for this process.
@@ -24,22 +27,17 @@ type stdin struct {
 }
 
 func redirectStdin() (*stdin, error) {
-	outer, err := syscall.Dup(0)
+	real, err := syscall.Dup(0)
 	if err != nil {
 		return nil, fmt.Errorf("keep standard input: %w", err)
 	}
-	syscall.CloseOnExec(outer)
-	var pipe [2]int
-	if err := syscall.Pipe(pipe[:]); err != nil {
-		return nil, fmt.Errorf("make a pipe: %w", err)
+	syscall.CloseOnExec(real)
+	terminal, err := openTerminal()
+	if err != nil {
+		return nil, err
 	}
-	syscall.CloseOnExec(pipe[1])
-	if err := dup2(pipe[0], 0); err != nil {
-		return nil, fmt.Errorf("replace standard input: %w", err)
-	}
-	if err := syscall.Close(pipe[0]); err != nil {
-		return nil, fmt.Errorf("replace standard input: %w", err)
-	}
+	// What the engine prints for somebody's eyes would fill the terminal's buffer and stop it.
+	go func() { _, _ = io.Copy(io.Discard, terminal) }()
 
 	in := &stdin{}
 	signals := make(chan os.Signal, 1)
@@ -48,7 +46,7 @@ func redirectStdin() (*stdin, error) {
 	go func() {
 		defer close(ended)
 		// What arrives is of no interest, and neither is an error: both mean that nobody holds the other end.
-		_, _ = io.Copy(io.Discard, os.NewFile(uintptr(outer), "stdin"))
+		_, _ = io.Copy(io.Discard, os.NewFile(uintptr(real), "stdin"))
 	}()
 	go func() {
 		select {
@@ -56,11 +54,23 @@ func redirectStdin() (*stdin, error) {
 		case <-ended:
 		}
 		in.asked.Store(true)
-		_ = syscall.Close(pipe[1])
-		time.AfterFunc(shutdownPatience, func() {
-			fmt.Fprintln(os.Stderr, "pgsluice-engine: the engine does not end, giving up")
-			os.Exit(1)
-		})
+		in.end(terminal)
 	}()
 	return in, nil
+}
+
+// end says Ctrl-D to the prompt until the process is gone. Once is not enough: what is typed before the prompt is there
+// gets lost.
+func (in *stdin) end(terminal *os.File) {
+	giveUp := time.After(shutdownPatience)
+	again := time.NewTicker(50 * time.Millisecond)
+	for {
+		_, _ = terminal.Write([]byte{endOfTransmission})
+		select {
+		case <-again.C:
+		case <-giveUp:
+			fmt.Fprintln(os.Stderr, "pgsluice-engine: the engine does not end, giving up")
+			os.Exit(1)
+		}
+	}
 }

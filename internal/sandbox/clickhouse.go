@@ -31,18 +31,15 @@ type ClickHouseOptions struct {
 	HTTPPort, NativePort int
 	// Settings go to the profile of every user: what SET would change.
 	Settings map[string]string
-	// ServerSettings are elements of the server's configuration, max_server_memory_usage for one.
+	// ServerSettings are elements of the server's configuration: max_server_memory_usage, or, one level down,
+	// merge_tree.max_parts_in_total.
 	ServerSettings map[string]string
 }
 
 // ClickHouse is a ClickHouse server. It listens on 127.0.0.1 only, on ports that stay the same until Stop.
 //
-// It differs from a server that somebody installed:
-//
-//   - A wrong password over the native protocol ends the process, because the engine treats any error in a connection's
-//     thread as its own; over HTTP it is an ordinary error. Tests of wrong passwords go over HTTP, or start a server of
-//     their own and expect it to be gone.
-//   - It has no TLS listener, no ON CLUSTER and no writable ReplicatedMergeTree; async inserts run synchronously.
+// It differs from a server that somebody installed: it has no TLS listener, no ON CLUSTER, no system logs (query_log and
+// its kin) and no writable ReplicatedMergeTree, and async inserts run synchronously.
 type ClickHouse struct {
 	opts    ClickHouseOptions
 	program string // pgsluice-engine
@@ -57,7 +54,7 @@ type ClickHouse struct {
 	closed  bool
 }
 
-// orderlyPatience is for a shutdown in order, which takes up to five seconds when merges run.
+// orderlyPatience is for a shutdown in order, which waits five seconds for clients that stay connected.
 const orderlyPatience = 15 * time.Second
 
 // StartClickHouse starts a server and returns when it answers. In a directory that already holds one, the data of that
@@ -88,8 +85,11 @@ func StartClickHouse(ctx context.Context, opts ClickHouseOptions) (*ClickHouse, 
 	return c, nil
 }
 
-// userName is what can be an XML element.
-var userName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+// Names become XML elements.
+var (
+	userName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*$`)
+)
 
 func (o ClickHouseOptions) validate() error {
 	var problems []error
@@ -98,6 +98,13 @@ func (o ClickHouseOptions) validate() error {
 	}
 	if o.User == anchorUser && o.Password != "" {
 		problems = append(problems, fmt.Errorf("user %q cannot have a password here: the engine logs in as that user itself; name another", anchorUser))
+	}
+	for _, settings := range []map[string]string{o.Settings, o.ServerSettings} {
+		for _, name := range sortedKeys(settings) {
+			if !settingName.MatchString(name) {
+				problems = append(problems, fmt.Errorf("setting %q: not a name", name))
+			}
+		}
 	}
 	return errors.Join(problems...)
 }
@@ -127,24 +134,25 @@ func (c *ClickHouse) Dir() string { return c.home.dir }
 func (c *ClickHouse) PID() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.process == nil {
-		return 0
-	}
-	return c.process.pid()
+	return c.process.livingPID()
 }
 
 // Log returns the last 64 KiB of what the server printed: errors of queries, and why it ended.
 func (c *ClickHouse) Log() string { return c.home.logTail(0, 64<<10) }
 
-// Stop shuts the server down in order, or harder when that takes too long. It returns when the process is gone, and
-// removes a temporary directory. Stopping twice is no error.
+// Stop shuts the server down: in order when its data is kept, or harder when that takes too long. It returns when the
+// process is gone, and removes a temporary directory. Stopping twice is no error.
 func (c *ClickHouse) Stop() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return nil
 	}
-	if err := c.halt(ask{c.hangUp, orderlyPatience}); err != nil {
+	var ways []ask
+	if !c.home.temporary { // there is no point in tidying up what is about to be removed
+		ways = append(ways, ask{c.hangUp, orderlyPatience})
+	}
+	if err := c.halt(ways...); err != nil {
 		return err
 	}
 	c.closed = true
@@ -242,7 +250,7 @@ func (c *ClickHouse) launch(ctx context.Context) error {
 	defer read.Close()
 	cmd := exec.Command(c.program, "-library", c.library, "-path", c.home.data(), "-config", c.home.path("config.xml"),
 		"-http-port", strconv.Itoa(c.httpPort), "-tcp-port", strconv.Itoa(c.nativePort))
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = read, log, log
+	cmd.Stdin, cmd.Stderr = read, log // its standard output is for somebody's eyes
 	cmd.ExtraFiles = []*os.File{c.home.lock}
 	// Not tied to us by a signal: when we are gone, its standard input ends, and it shuts down in order.
 	child, err := startProcess(cmd, false)
@@ -254,22 +262,40 @@ func (c *ClickHouse) launch(ctx context.Context) error {
 		if gone, err := child.gone(); gone {
 			return false, err
 		}
+		if err := listenFailure(c.home.logTail(from, 4<<10)); err != nil {
+			return false, err
+		}
 		return c.answers(ctx, name)
 	})
+	if err == nil {
+		// HTTP may answer although the native protocol found its port taken: the log knows.
+		err = listenFailure(c.home.logTail(from, 4<<10))
+	}
 	if err == nil {
 		c.process, c.stdin = child, write
 		return nil
 	}
 	_ = write.Close()
-	said := c.home.logTail(from, 4<<10)
-	if strings.Contains(said, "Address already in use") {
-		err = errPortTaken
-	}
-	return errors.Join(fmt.Errorf("%w; it said:\n%s", err, said), child.end(ask{child.by(syscall.SIGKILL), killPatience}))
+	return errors.Join(fmt.Errorf("%w; it said:\n%s", err, c.home.logTail(from, 4<<10)),
+		child.end(ask{child.by(syscall.SIGKILL), killPatience}))
 }
 
-// answers says whether the server of this name answers a query. HTTP starts to listen after the native protocol does,
-// so both are there then. An answer that is an error is one that waiting does not mend.
+var listenFailed = regexp.MustCompile(`Listen \[[^\]]*\]:\d+ failed: [^\n]*`)
+
+// listenFailure finds in the log that the server cannot listen. It does not end then, but waits for better commands.
+func listenFailure(log string) error {
+	line := listenFailed.FindString(log)
+	switch {
+	case line == "":
+		return nil
+	case strings.Contains(line, "Address already in use"):
+		return errPortTaken
+	}
+	return errors.New(line)
+}
+
+// answers says whether the server of this name answers a query. HTTP starts to listen after the native protocol, so both
+// are there then. An answer that is an error is one that waiting does not mend.
 func (c *ClickHouse) answers(ctx context.Context, name string) (bool, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.HTTPAddr()+"/?query=SELECT+1", nil)
 	if err != nil {
@@ -293,6 +319,6 @@ func (c *ClickHouse) answers(ctx context.Context, name string) (bool, error) {
 
 // probe keeps no connection, so that none is left when the server is.
 var probe = &http.Client{
-	Timeout:   5 * time.Second,
+	Timeout:   2 * time.Second,
 	Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil},
 }

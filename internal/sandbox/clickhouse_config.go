@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 )
 
-// anchorUser is the user of the query that keeps the engine alive. The engine insists on this name without a password.
+// anchorUser is whom the engine logs in as, before it listens. It insists on this name and on no password.
 const anchorUser = "default"
 
 // writeConfig writes the engine's two configuration files. The name that the server displays is how the start
@@ -33,7 +34,7 @@ func (c *ClickHouse) writeConfig(displayName string) error {
 	config.WriteString("<clickhouse>\n")
 	config.WriteString("  <logger><console>1</console></logger>\n")
 	for _, name := range sortedKeys(server) {
-		fmt.Fprintf(&config, "  <%s>%s</%s>\n", name, escape(server[name]), name)
+		writeElement(&config, name, server[name])
 	}
 	config.WriteString("</clickhouse>\n")
 	if err := os.WriteFile(c.home.path("config.xml"), []byte(config.String()), 0o600); err != nil {
@@ -42,7 +43,7 @@ func (c *ClickHouse) writeConfig(displayName string) error {
 	return os.WriteFile(c.home.path("users.xml"), []byte(c.users()), 0o600)
 }
 
-// users declares the user of the server and, when that is another one, the user of the anchor query.
+// users declares the user of the server and, when that is another one, the engine's own.
 func (c *ClickHouse) users() string {
 	profile := map[string]string{
 		// Profilers interrupt every thread with signals, for a log that is not kept.
@@ -52,34 +53,42 @@ func (c *ClickHouse) users() string {
 	}
 	maps.Copy(profile, c.opts.Settings)
 	var text strings.Builder
-	text.WriteString("<clickhouse>\n  <profiles>\n    <anchor/>\n    <default>\n")
+	text.WriteString("<clickhouse>\n  <profiles>\n    <default>\n")
 	for _, name := range sortedKeys(profile) {
-		fmt.Fprintf(&text, "      <%s>%s</%s>\n", name, escape(profile[name]), name)
+		writeElement(&text, name, profile[name])
 	}
 	text.WriteString("    </default>\n  </profiles>\n")
-	// The anchor consists of three statements. A quota of three queries in 68 years lets it run and nobody else: a
-	// user without a password that may read files must not be of use to anybody on this machine.
-	text.WriteString("  <quotas>\n    <default/>\n    <anchor><interval><duration>2147483647</duration>" +
-		"<queries>3</queries></interval></anchor>\n  </quotas>\n  <users>\n")
+	text.WriteString("  <quotas><default/></quotas>\n  <users>\n")
 	if c.opts.User != anchorUser {
-		writeUser(&text, anchorUser, "<no_password/>", "anchor", "<grants>"+
-			"<query>GRANT READ ON FILE</query>"+
-			"<query>GRANT SYSTEM LISTEN ON *.*</query>"+
-			"<query>GRANT CREATE TEMPORARY TABLE ON *.*</query></grants>")
+		// Anybody on this machine can be that user, so it can do nothing but what the engine needs: to listen.
+		writeUser(&text, anchorUser, "<no_password/>", "<grants><query>GRANT SYSTEM LISTEN ON *.*</query></grants>")
 	}
 	credential := "<no_password/>"
 	if c.opts.Password != "" {
 		credential = "<password>" + escape(c.opts.Password) + "</password>"
 	}
-	writeUser(&text, c.opts.User, credential, "default",
+	writeUser(&text, c.opts.User, credential,
 		"<access_management>1</access_management><named_collection_control>1</named_collection_control>")
 	text.WriteString("  </users>\n</clickhouse>\n")
 	return text.String()
 }
 
-func writeUser(text *strings.Builder, name, credential, profile, rights string) {
-	fmt.Fprintf(text, "    <%s>%s<networks><ip>%s</ip></networks><profile>%s</profile><quota>%s</quota>%s</%s>\n",
-		name, credential, loopback, profile, profile, rights, name)
+func writeUser(text *strings.Builder, name, credential, rights string) {
+	fmt.Fprintf(text, "    <%s>%s<networks><ip>%s</ip></networks><profile>default</profile><quota>default</quota>%s</%s>\n",
+		name, credential, loopback, rights, name)
+}
+
+// writeElement writes one setting; merge_tree.max_parts_in_total is an element within an element.
+func writeElement(text *strings.Builder, name, value string) {
+	path := strings.Split(name, ".")
+	for _, element := range path {
+		fmt.Fprintf(text, "<%s>", element)
+	}
+	text.WriteString(escape(value))
+	for _, element := range slices.Backward(path) {
+		fmt.Fprintf(text, "</%s>", element)
+	}
+	text.WriteString("\n")
 }
 
 func escape(text string) string {

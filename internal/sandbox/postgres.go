@@ -34,6 +34,27 @@ type PostgresOptions struct {
 // DefaultPostgres is the major version that starts when none is asked for.
 const DefaultPostgres = 18
 
+// MajorsEnv names the environment variable with the PostgreSQL majors that the tests run on, like "12,14,16,18".
+const MajorsEnv = "PGSLUICE_TEST_POSTGRES"
+
+// Majors lists the PostgreSQL majors that the tests run on: those of $PGSLUICE_TEST_POSTGRES, else 18 and 14, which is
+// the newest and the oldest whose walsender sends binary values.
+func Majors() ([]int, error) {
+	text := os.Getenv(MajorsEnv)
+	if text == "" {
+		return []int{DefaultPostgres, 14}, nil
+	}
+	var majors []int
+	for field := range strings.SplitSeq(text, ",") {
+		major, err := strconv.Atoi(strings.TrimSpace(field))
+		if err != nil {
+			return nil, fmt.Errorf("%s=%s: %q is not a major version", MajorsEnv, text, field)
+		}
+		majors = append(majors, major)
+	}
+	return majors, nil
+}
+
 // Postgres is a PostgreSQL server. It listens on 127.0.0.1 only, on a port that stays the same until Stop.
 type Postgres struct {
 	opts    PostgresOptions
@@ -109,10 +130,7 @@ func (p *Postgres) Dir() string { return p.home.dir }
 func (p *Postgres) PID() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.process == nil {
-		return 0
-	}
-	return p.process.pid()
+	return p.process.livingPID()
 }
 
 // Log returns the last 64 KiB of what the server printed.

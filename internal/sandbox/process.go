@@ -56,6 +56,17 @@ func startProcess(cmd *exec.Cmd, tied bool) (*process, error) {
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
+// livingPID is the process id, or 0 when there is no process any more.
+func (p *process) livingPID() int {
+	if p == nil {
+		return 0
+	}
+	if gone, _ := p.gone(); gone {
+		return 0
+	}
+	return p.pid()
+}
+
 // gone says whether the process has ended, and how.
 func (p *process) gone() (bool, error) {
 	select {
