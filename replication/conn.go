@@ -40,7 +40,7 @@ func Connect(ctx context.Context, dsn string) (*Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.wire = &patientConn{Conn: wire}
+		c.wire = newPatientConn(wire)
 		return c.wire, nil
 	}
 	if c.pg, err = pgconn.ConnectConfig(ctx, &config); err != nil {
