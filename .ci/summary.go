@@ -21,8 +21,7 @@ func main() {
 	output := map[test]*strings.Builder{} // what tests that still run have printed
 	parents := map[test]bool{}            // tests that have subtests: those count instead
 	results := map[test]string{}
-	failed := 0 // packages that failed although none of their tests did: build errors, panics, timeouts
-	broken := map[string]bool{}
+	broken := map[string]bool{} // packages that failed; true when one of their tests explains it
 
 	lines := bufio.NewReader(os.Stdin)
 	for {
@@ -38,7 +37,9 @@ func main() {
 		t := test{e.Package, e.Test}
 		switch {
 		case e.Action == "output" && e.Test == "", e.Action == "build-output":
-			fmt.Print(e.Output)
+			if e.Output != "PASS\n" { // go test leaves it out too when it runs several packages
+				fmt.Print(e.Output)
+			}
 		case e.Action == "output":
 			if output[t] == nil {
 				output[t] = &strings.Builder{}
@@ -55,18 +56,16 @@ func main() {
 				fmt.Print(output[t])
 			}
 			delete(output, t)
-			if e.Action == "fail" {
-				broken[e.Package] = true
-			}
 		case e.Action == "fail":
-			if !broken[e.Package] {
-				failed++
-			}
+			broken[e.Package] = false
 		}
 	}
 
-	passed, skipped := 0, 0
+	passed, skipped, failed := 0, 0, 0
 	for t, result := range results {
+		if result == "fail" || result == "unfinished" {
+			broken[t.pkg] = true
+		}
 		switch {
 		case result == "unfinished":
 			fmt.Printf("%s %s did not finish\n", t.pkg, t.name)
@@ -81,6 +80,11 @@ func main() {
 		case result == "skip":
 			skipped++
 		default:
+			failed++
+		}
+	}
+	for _, explained := range broken {
+		if !explained { // a build error, or an exit before the first test
 			failed++
 		}
 	}
