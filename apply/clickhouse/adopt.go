@@ -161,4 +161,3 @@ func (p *plan) fit(s *spec, c foundColumn, inKey bool) error {
 func (s *spec) hasTime() bool {
 	return strings.Contains(s.wire, "Time64(6)") && !strings.Contains(s.wire, "DateTime64")
 }
-

@@ -2,7 +2,6 @@ package clickhouse
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -136,10 +135,4 @@ func describe(s *spec, d change.Datum) string {
 		return strings.ToValidUTF8(string(t[:excerpt]), "") + "…"
 	}
 	return strings.ToValidUTF8(string(t), "\uFFFD")
-}
-
-// valueError says whether an error is about a value: the table's own fault.
-func valueError(err error) bool {
-	var v *apply.ValueError
-	return errors.As(err, &v)
 }

@@ -17,7 +17,12 @@ import (
 //	array   data: 8 bytes per value, where its elements end; elem: the elements
 type column struct {
 	*spec
-	nulls []byte // one byte per value, 1 is NULL; unused unless spec.nullable
+	// What every value needs is at hand, not behind the spec.
+	put      putter
+	meaning  *typemap.Meaning
+	nullable bool
+
+	nulls []byte // one byte per value, 1 is NULL; unused unless nullable
 	data  []byte
 	ends  []int
 	elem  *column
@@ -50,7 +55,7 @@ type spec struct {
 	// put appends the bytes of a value that is not NULL. Where the edge is not
 	// Fits they are those of the nearest value there is; an array appends
 	// nothing then. With an error the block is lost.
-	put func(c *column, d change.Datum) (typemap.Edge, error)
+	put putter
 	// width is a fixed value's size; 0 for a string, 8 for an array's offsets.
 	width int
 	// nullable: the wire has a null map. mayBeNull: the source has NULLs, which
@@ -61,8 +66,10 @@ type spec struct {
 	elem                *spec
 }
 
+type putter func(c *column, d change.Datum) (typemap.Edge, error)
+
 func newColumn(s *spec) *column {
-	c := &column{spec: s}
+	c := &column{spec: s, put: s.put, meaning: s.meaning, nullable: s.nullable}
 	if s.elem != nil {
 		c.elem = newColumn(s.elem)
 	}
@@ -92,12 +99,8 @@ func (c *column) append(d change.Datum) error {
 	if d.Format == change.Null {
 		return c.appendNull()
 	}
-	edge, err := c.put(c, d)
-	if err != nil {
-		return err
-	}
-	if edge != typemap.Fits {
-		return c.adjust(edge)
+	if edge, err := c.put(c, d); err != nil || edge != typemap.Fits {
+		return c.adjust(edge, err)
 	}
 	if c.nullable {
 		c.nulls = append(c.nulls, 0)

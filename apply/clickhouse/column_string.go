@@ -1,7 +1,9 @@
 package clickhouse
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"math/bits"
 
 	"github.com/pgsluice/pgsluice/change"
@@ -27,6 +29,35 @@ func putString(c *column, d change.Datum) (typemap.Edge, error) {
 	binary.PutUvarint(data[start:], uint64(size))
 	c.data = data
 	return typemap.Fits, nil
+}
+
+// putVerbatim is putString for types whose two wire forms are the text itself.
+func putVerbatim(c *column, d change.Datum) (typemap.Edge, error) {
+	if d.Format == change.Unchanged {
+		return typemap.Fits, errUnsent
+	}
+	n := len(d.Bytes)
+	if n < 0x80 {
+		c.data = append(append(c.data, byte(n)), d.Bytes...)
+	} else {
+		c.data = append(binary.AppendUvarint(c.data, uint64(n)), d.Bytes...)
+	}
+	return typemap.Fits, nil
+}
+
+var errUnsent = errors.New("the value was not sent")
+
+// verbatim tells whether both forms of a type's values are their text, as those
+// of text, varchar, json and enums are. It asks the decoder.
+func verbatim(m *typemap.Meaning) bool {
+	sample := []byte("a\xc3\xa9\\ b")
+	for _, f := range []change.Format{change.Text, change.Binary} {
+		got, err := m.AppendText(nil, change.Datum{Format: f, Bytes: sample})
+		if err != nil || !bytes.Equal(got, sample) {
+			return false
+		}
+	}
+	return m.Class == typemap.Text
 }
 
 func uvarintSize(n int) int {

@@ -6,7 +6,10 @@ import (
 
 // adjust finishes a value that lies outside what the column can hold: put has
 // appended the nearest there is.
-func (c *column) adjust(edge typemap.Edge) error {
+func (c *column) adjust(edge typemap.Edge, err error) error {
+	if err != nil {
+		return err
+	}
 	switch c.policy {
 	case typemap.Clamp:
 		if edge == typemap.NaN || edge == typemap.WrongDimensions {

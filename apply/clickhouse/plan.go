@@ -118,5 +118,8 @@ func (t *Target) planned(table *apply.Table) (*plan, error) {
 func (t *Target) keepPlan(p *plan) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if old := t.plans[p.table.Name]; old != nil {
+		t.blocks.forget(old)
+	}
 	t.plans[p.table.Name] = p
 }

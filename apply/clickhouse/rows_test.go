@@ -99,11 +99,6 @@ func updateRow(t *apply.Table, p change.Position, of ...any) *change.Row {
 	return &change.Row{Op: change.Update, Position: p, Relation: t.Relation, New: values(of...)}
 }
 
-// rekeyRow is an update of the row that had the old values in its key.
-func rekeyRow(t *apply.Table, p change.Position, old []any, of ...any) *change.Row {
-	return &change.Row{Op: change.Update, Position: p, Relation: t.Relation, Old: values(old...), New: values(of...)}
-}
-
 func deleteRow(t *apply.Table, p change.Position, old ...any) *change.Row {
 	return &change.Row{Op: change.Delete, Position: p, Relation: t.Relation, Old: values(old...)}
 }

@@ -25,7 +25,7 @@ func newSpec(c *change.Column, inKey bool, v version, policy typemap.Policy) *sp
 // array's elements can be NULL, as those of every array can that is not a
 // vector.
 func (s *spec) resolve(v version, nullElements bool) {
-	fixed := func(name string, width int, put func(*column, change.Datum) (typemap.Edge, error)) {
+	fixed := func(name string, width int, put putter) {
 		s.wire, s.width, s.put = name, width, put
 	}
 	m := s.meaning
@@ -69,6 +69,9 @@ func (s *spec) resolve(v version, nullElements bool) {
 		return
 	default: // Text and Bytes
 		fixed("String", 0, putString)
+		if verbatim(m) {
+			s.put = putVerbatim
+		}
 	}
 	s.ddl = s.wire
 	if m.FewValues {

@@ -2,7 +2,6 @@ package clickhouse
 
 import (
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -32,8 +31,6 @@ func (v version) wideCalendar() bool { return v.atLeast(version{26, 7}) }
 
 // bounds are the smallest and the largest value of a type.
 type bounds struct{ lo, hi int64 }
-
-var unbounded = bounds{math.MinInt64, math.MaxInt64}
 
 // days bounds Date32. The year 0 is 1 BC, which nothing calls by that name, so
 // the calendar starts with the year 1.
