@@ -1,9 +1,9 @@
 // Command pgsluice-engine is a ClickHouse server in one small program, for machines that have no ClickHouse.
 //
 // It loads libchdb.so, which holds the whole engine, and runs what that library calls its command line: clickhouse-local.
-// clickhouse-local can listen, on the native protocol and on HTTP, for as long as a query of its runs; the query here
-// counts the lines of standard input, so the server lives until its standard input is closed.
-// Whoever starts it holds the other end of a pipe, and when that process dies, however it dies, the server follows.
+// clickhouse-local can listen, on the native protocol and on HTTP, while somebody sits at its prompt. Nobody does: the
+// terminal is made by this program, which types Ctrl-D when its own standard input is closed. Whoever starts the program
+// holds the other end of a pipe, and when that process dies, however it dies, the server follows.
 //
 // It is a program of its own because purego, which loads the library without cgo, makes a binary dynamically linked:
 // pgsluice itself stays static. Package internal/sandbox starts it, writes its configuration and says where it listens.

@@ -32,17 +32,14 @@ type home struct {
 // cannot start a server on somebody's documents.
 func openHome(ctx context.Context, dir, kind string) (*home, error) {
 	h := &home{dir: dir, kind: kind, temporary: dir == ""}
-	if h.temporary {
-		var err error
-		if h.dir, err = os.MkdirTemp("", "pgsluice-"+kind+"-"); err != nil {
-			return nil, err
-		}
-	}
 	var err error
-	if h.dir, err = filepath.Abs(h.dir); err != nil {
-		return nil, err
+	if h.temporary {
+		sweep("pgsluice-" + kind + "-*")
+		h.dir, err = os.MkdirTemp("", "pgsluice-"+kind+"-")
+	} else if h.dir, err = filepath.Abs(dir); err == nil {
+		err = os.MkdirAll(h.dir, 0o700)
 	}
-	if err := os.MkdirAll(h.dir, 0o700); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	entries, err := os.ReadDir(h.dir)

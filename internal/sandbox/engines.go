@@ -47,8 +47,8 @@ func (e *MissingError) Hint() string { return e.Install }
 // the executable, and in the user's cache directory, in this order. A missing one is a *MissingError.
 func FindPostgres(major int) (string, error) {
 	pkg := fmt.Sprintf("pg%d-%s", major, platform())
-	for _, name := range []string{pkg, fmt.Sprintf("pg%d", major)} {
-		for _, modules := range moduleDirs() {
+	for _, modules := range moduleDirs() {
+		for _, name := range []string{pkg, fmt.Sprintf("pg%d", major)} {
 			dir := filepath.Join(modules, name, "native")
 			if isFile(filepath.Join(dir, "bin", "postgres")) {
 				return dir, hydrate(filepath.Join(modules, name))

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 )
@@ -48,5 +49,27 @@ func TestServersEndWithTheirParentAndCanBeStartedAgainAtOnce(t *testing.T) {
 func TestWatchdogEndsTheChildOfADeadParent(t *testing.T) {
 	for _, pid := range killedParent(t, "watchdog", "") {
 		eventually(t, "the child ends", func() bool { return !runs(pid) })
+	}
+}
+
+func TestSweepRemovesWhatAKilledParentLeft(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	abandoned := filepath.Join(os.TempDir(), "pgsluice-clickhouse-1")
+	inUse := filepath.Join(os.TempDir(), "pgsluice-clickhouse-2")
+	fresh := filepath.Join(os.TempDir(), "pgsluice-clickhouse-3")
+	for _, dir := range []string{abandoned, inUse, fresh} {
+		must(t, os.Mkdir(dir, 0o700))
+	}
+	gone := exec.Command("true")
+	must(t, gone.Run())
+	must(t, os.WriteFile(filepath.Join(abandoned, "lock"), []byte(strconv.Itoa(gone.Process.Pid)), 0o600))
+	must(t, os.WriteFile(filepath.Join(inUse, "lock"), []byte(strconv.Itoa(os.Getpid())), 0o600))
+
+	sweep("pgsluice-clickhouse-*")
+	if exists(abandoned) {
+		t.Error("what was abandoned is still there")
+	}
+	if !exists(inUse) || !exists(fresh) {
+		t.Error("what is in use is gone")
 	}
 }
