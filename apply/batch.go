@@ -19,7 +19,8 @@ type Batch struct {
 	// wholly in this batch or an earlier one. It does not move when a batch
 	// ends inside a transaction; 0 then means "as before".
 	Watermark change.LSN
-	// CommitTime is the source's clock at the last whole transaction's commit.
+	// CommitTime is the source's clock at the commit of the last transaction
+	// that the batch has rows of.
 	CommitTime time.Time
 
 	arena    []byte

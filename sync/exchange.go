@@ -21,6 +21,7 @@ type exchange struct {
 	spare   *apply.Batch
 	sealed  bool      // nothing more can be added: full, or a relation changed
 	whole   bool      // the end of a transaction with rows is in it
+	commit  time.Time // of the transaction being gathered
 	failed  []failure // tables that the gather loop could not go on with
 
 	changed chan struct{} // something the apply loop may be waiting for
@@ -60,6 +61,7 @@ func (x *exchange) add(t *apply.Table, r *change.Row) (bool, error) {
 	if !x.open(t) {
 		return false, nil
 	}
+	x.filling.CommitTime = x.commit
 	return true, x.filling.Add(t, r)
 }
 
@@ -85,6 +87,13 @@ func (x *exchange) open(t *apply.Table) bool {
 	return false
 }
 
+// begin says when the transaction was committed whose rows come next.
+func (x *exchange) begin(commit time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.commit = commit
+}
+
 // advance says that every transaction up to the LSN is in. commit is the
 // transaction's time, zero when there was none.
 func (x *exchange) advance(to change.LSN, commit time.Time) {
@@ -93,9 +102,6 @@ func (x *exchange) advance(to change.LSN, commit time.Time) {
 	first := x.filling.Watermark == 0
 	if to > x.filling.Watermark {
 		x.filling.Watermark = to
-	}
-	if !commit.IsZero() {
-		x.filling.CommitTime = commit
 	}
 	if !x.whole && !x.filling.Empty() && !commit.IsZero() {
 		x.whole = true

@@ -28,6 +28,8 @@ type Pipeline struct {
 	mu       stdsync.Mutex
 	counters map[string]*counters
 	shown    atomic.Pointer[shown]
+	// gathered is kept apart from what is shown: it moves with every commit.
+	gathered atomic.Uint64
 
 	// began is set when an attempt has got as far as moving rows: from then on
 	// what can pass is waited for, before it the user is told.

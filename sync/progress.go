@@ -27,7 +27,6 @@ type shown struct {
 	phases    []apply.Phase
 	lastError string
 	watermark change.LSN
-	serverEnd change.LSN
 	commit    time.Time
 	applied   int64 // rows of the stream
 	batches   int64
@@ -53,9 +52,10 @@ type Progress struct {
 	Since     time.Time
 	LastError string
 	Watermark change.LSN
-	// ServerEnd is how far the source's log is as far as it has said.
-	ServerEnd change.LSN
-	// LastCommit is the source's clock at the last applied commit.
+	// Gathered is how far the stream has been read.
+	Gathered change.LSN
+	// LastCommit is the source's clock at the commit of the last transaction
+	// that was applied, or whose beginning was.
 	LastCommit time.Time
 	// Applied counts rows of the stream, Batches the batches they came in.
 	Applied, Batches int64
@@ -76,7 +76,7 @@ type TableProgress struct {
 func (p *Pipeline) Progress() Progress {
 	s := p.shown.Load()
 	r := Progress{
-		Stage: s.phase, Since: s.since, LastError: s.lastError, Watermark: s.watermark, ServerEnd: s.serverEnd,
+		Stage: s.phase, Since: s.since, LastError: s.lastError, Watermark: s.watermark, Gathered: change.LSN(p.gathered.Load()),
 		LastCommit: s.commit, Applied: s.applied, Batches: s.batches,
 	}
 	for i, t := range s.tables {

@@ -127,9 +127,10 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 		return g.add(ctx, t, &e.Row)
 	case replication.Commit:
 		g.exchange.advance(e.End, e.Time)
+		g.attempt.p.gathered.Store(uint64(e.End))
 	case replication.Idle:
 		g.exchange.advance(e.End, time.Time{})
-		g.attempt.p.show(func(s *shown) { s.serverEnd = e.End })
+		g.attempt.p.gathered.Store(uint64(e.End))
 	case replication.Truncated:
 		if !g.attempt.p.config.Operations.Truncate {
 			return nil
@@ -151,6 +152,8 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 			return g.stream.Ask()
 		}
 	case replication.Begin:
+		g.exchange.begin(e.Time)
+		g.attempt.p.gathered.Store(uint64(e.Position.Commit))
 	}
 	return nil
 }

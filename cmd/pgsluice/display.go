@@ -25,10 +25,11 @@ type display struct {
 	drawn    int      // lines of the block that are on the screen
 	blocks   map[string][]string
 	order    []string
+	logEvery time.Duration // how often progress is logged where there is no terminal
 }
 
 func newDisplay(out io.Writer) *display {
-	d := &display{out: out, blocks: map[string][]string{}}
+	d := &display{out: out, blocks: map[string][]string{}, logEvery: logEvery}
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		d.terminal = f
 	}
@@ -87,16 +88,17 @@ func (d *display) show(name string, lines []string) {
 	d.draw()
 }
 
-// close leaves the last block on the screen.
+// close leaves the last block on the screen. What is shown later is a new one.
 func (d *display) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.drawn, d.order = 0, nil
+	clear(d.blocks)
 }
 
 // follow shows a pipeline's progress until the function it returns is called.
 func (d *display) follow(name string, p *sync.Pipeline, log *slog.Logger) func() {
-	every := logEvery
+	every := d.logEvery
 	if d.terminal != nil {
 		every = 500 * time.Millisecond
 	}
@@ -126,13 +128,21 @@ func (d *display) follow(name string, p *sync.Pipeline, log *slog.Logger) func()
 	return func() { close(stop); <-done }
 }
 
-// rates turns two looks at a counter into a rate.
+// rates turns looks at a counter into a rate over the last seconds: in half a
+// second there may be no batch at all. Each stage counts rows of its own.
 type rates struct {
-	at      time.Time
-	rows    int64
-	applied int64
-	perSec  float64
+	stage         sync.Stage
+	rows, applied int64
+	looks         []look
+	perSec        float64
 }
+
+type look struct {
+	at    time.Time
+	total int64
+}
+
+const rateOver = 1500 * time.Millisecond
 
 func (r *rates) update(p sync.Progress) (rows, bytes, ofBytes int64) {
 	for _, t := range p.Tables {
@@ -140,11 +150,20 @@ func (r *rates) update(p sync.Progress) (rows, bytes, ofBytes int64) {
 		bytes += t.Bytes
 		ofBytes += t.OfBytes
 	}
-	now := time.Now()
-	if d := now.Sub(r.at).Seconds(); !r.at.IsZero() && d > 0 {
-		r.perSec = float64(rows-r.rows+p.Applied-r.applied) / d
+	before, now := r.applied, look{time.Now(), p.Applied}
+	if p.Stage == sync.Loading {
+		before, now.total = r.rows, rows
 	}
-	r.at, r.rows, r.applied = now, rows, p.Applied
+	if p.Stage != r.stage {
+		r.looks = []look{{p.Since, before}}
+	}
+	for len(r.looks) > 1 && now.at.Sub(r.looks[1].at) >= rateOver {
+		r.looks = r.looks[1:]
+	}
+	if d := now.at.Sub(r.looks[0].at).Seconds(); d > 0 {
+		r.perSec = float64(now.total-r.looks[0].total) / d
+	}
+	r.stage, r.rows, r.applied, r.looks = p.Stage, rows, p.Applied, append(r.looks, now)
 	return rows, bytes, ofBytes
 }
 
@@ -162,7 +181,7 @@ func (r *rates) log(log *slog.Logger, p sync.Progress) {
 // lag is how far the target is behind, by the source's clock, as far as it is
 // known: an idle source is not behind.
 func lag(p sync.Progress) string {
-	if p.LastCommit.IsZero() || p.ServerEnd != 0 && p.Watermark >= p.ServerEnd {
+	if p.LastCommit.IsZero() || p.Watermark >= p.Gathered {
 		return "0s"
 	}
 	return max(0, time.Since(p.LastCommit)).Round(time.Millisecond).String()
