@@ -11,10 +11,6 @@ import (
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
-// idleSave is how often a watermark is remembered while no rows come. The source
-// keeps that much log longer, and the target is spared the writes.
-const idleSave = 10 * time.Second
-
 // applyLoop applies batches and is the only writer of progress while a pipeline
 // streams. The order in it is the product: rows durable and watermark remembered
 // (Target.Apply does both, in this order), and then the source told.
@@ -74,7 +70,7 @@ func (l *applyLoop) wait(ctx context.Context, gone <-chan struct{}) error {
 		default:
 		}
 		sleep := time.Hour
-		if at, ok := l.exchange.due(l.last, l.p.config.FlushInterval, idleSave); ok {
+		if at, ok := l.exchange.due(l.last, l.p.config.FlushInterval, l.p.config.IdleSave); ok {
 			if sleep = time.Until(at); sleep <= 0 {
 				return nil
 			}

@@ -42,6 +42,9 @@ type Config struct {
 	MaxRows       int
 	MaxBytes      int
 	Operations    replication.Operations
+	// IdleSave is how often a watermark is remembered while no rows come; 0 means
+	// DefaultIdleSave.
+	IdleSave time.Duration
 
 	// UntilCaughtUp ends Run when everything committed before it began is
 	// applied, Until when everything up to the LSN is. Zero: never.
@@ -54,3 +57,7 @@ type Config struct {
 // DefaultChunkBytes keeps a chunk to a second or two of copying, so that workers
 // end together and progress moves.
 const DefaultChunkBytes = 128 << 20
+
+// DefaultIdleSave is how much log, in time, an idle pipeline makes the source
+// keep longer; the target is spared the writes.
+const DefaultIdleSave = 10 * time.Second

@@ -38,6 +38,9 @@ type Pipeline struct {
 
 // New makes a pipeline. The target stays the caller's to close.
 func New(config Config, target apply.Target) *Pipeline {
+	if config.IdleSave == 0 {
+		config.IdleSave = DefaultIdleSave
+	}
 	p := &Pipeline{
 		config: config, target: target, log: config.Log.With("pipeline", config.Name),
 		stop: make(chan struct{}), counters: map[string]*counters{},
