@@ -15,7 +15,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgsluice/pgsluice/change"
-	"github.com/pgsluice/pgsluice/internal/sandbox"
 	"github.com/pgsluice/pgsluice/snapshot"
 	"github.com/pgsluice/pgsluice/typemap"
 )
@@ -24,55 +23,37 @@ import (
 // wire forms. The two decoders have to agree, and their text has to be what
 // PostgreSQL prints.
 func TestValuesMeanTheSameInBothForms(t *testing.T) {
-	for _, major := range []int{14, sandbox.DefaultPostgres} {
-		t.Run("PostgreSQL "+strconv.Itoa(major), func(t *testing.T) {
-			t.Parallel()
-			ctx := t.Context()
-			conn := connectUnderSettings(ctx, t, major)
-			if _, err := conn.Exec(ctx, typesSetup); err != nil {
-				t.Fatal(err)
+	onEveryMajor(t, 12, func(s *scene) {
+		conn := s.connectUnderSettings()
+		if _, err := conn.Exec(s.ctx, typesSetup); err != nil {
+			s.Fatal(err)
+		}
+		catalog, err := snapshot.NewCatalog(s.ctx, conn)
+		if err != nil {
+			s.Fatal(err)
+		}
+		for _, v := range typeValues {
+			if s.major < v.since {
+				continue
 			}
-			catalog, err := snapshot.NewCatalog(ctx, conn)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, v := range typeValues {
-				if major < v.since {
-					continue
-				}
-				t.Run(v.typ, func(t *testing.T) { checkValues(ctx, t, conn.PgConn(), catalog, v) })
-			}
-		})
-	}
+			s.Run(v.typ, func(t *testing.T) { checkValues(s.ctx, t, conn.PgConn(), catalog, v) })
+		}
+	})
 }
 
-// connectUnderSettings starts a server and connects to it as every reader of
-// values does.
-func connectUnderSettings(ctx context.Context, t *testing.T, major int) *pgx.Conn {
-	t.Helper()
-	server, err := sandbox.StartPostgres(ctx, sandbox.PostgresOptions{Major: major})
+// connectUnderSettings connects as every reader of values does.
+func (s *scene) connectUnderSettings() *pgx.Conn {
+	s.Helper()
+	config, err := pgx.ParseConfig(s.sourceDSN())
 	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	config, err := pgx.ParseConfig(server.DSN(""))
-	if err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
 	maps.Copy(config.RuntimeParams, change.Settings())
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := pgx.ConnectConfig(s.ctx, config)
 	if err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := conn.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	s.Cleanup(func() { _ = conn.Close(context.Background()) })
 	return conn
 }
 

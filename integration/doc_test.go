@@ -1,0 +1,11 @@
+// Package integration runs pgsluice against real servers: PostgreSQL of every
+// major in PGSLUICE_TEST_POSTGRES and one ClickHouse, started once for all tests.
+//
+//	servers_test.go   the servers, and a scene for each test: a database of its own on both
+//	pipeline_test.go  a sync.Pipeline in this process
+//	process_test.go   the program as a user has it, built and run
+//	compare_test.go   every row on both sides, by ordinary queries and nothing of ours
+//	poll_test.go      waiting for a condition; nothing here sleeps
+//
+// A missing server is a failure and never a skip.
+package integration
