@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 
@@ -89,7 +90,13 @@ func (t *Target) judge(err error) error {
 	}
 	code := codeOf(err)
 	who := t.address.user
+	var certificate *tls.CertificateVerificationError
+	var noTLS tls.RecordHeaderError
 	switch {
+	case errors.As(err, &certificate):
+		return fault.Permanent(err, "have the server's certificate signed by an authority this machine trusts (SSL_CERT_FILE names more of them), or trust any with skip_verify=true in the target's DSN")
+	case errors.As(err, &noTLS):
+		return fault.Permanent(err, "the port does not speak TLS: use the server's secure port (9440), or leave secure=true out of the target's DSN")
 	case code == codeAuthenticationFailed, code == codeUnknownUser, code == codeWrongPassword, code == codeRequiredPassword:
 		return fault.Permanent(err, fmt.Sprintf("ClickHouse does not let user %q in: check user and password in the target's DSN, and that the user may connect from this host", who))
 	case code == codeNotEnoughPrivileges:

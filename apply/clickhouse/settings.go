@@ -29,7 +29,13 @@ var selectSettings = []ch.Setting{
 
 // statementSettings travel with every statement.
 var statementSettings = map[string]any{
-	"mutations_sync": 2, // a DELETE is done when it returns, on every replica
-	"alter_sync":     2,
+	// A DELETE or ALTER is done when it returns. On this replica: the others
+	// get rows and deletions alike when they get to it.
+	"mutations_sync": 1,
+	"alter_sync":     1,
 	"final":          0,
+	// Who asks for a table to be emptied or dropped has said so, whatever its
+	// size (the server refuses above 50 GB by default).
+	"max_table_size_to_drop":     0,
+	"max_partition_size_to_drop": 0,
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 
 	"github.com/pgsluice/pgsluice/apply"
@@ -93,6 +94,9 @@ func (t *Target) recall(ctx context.Context, pipeline string) (s apply.State, er
 		return s, err
 	}
 	known.state = s.Pipeline
+	// A process that still runs after this one has taken over must not write
+	// the same revision: its rows are to lose against ours, not to tie.
+	known.revision += rand.Uint64N(1 << 20)
 	t.state.know(pipeline, known)
 	return s, nil
 }

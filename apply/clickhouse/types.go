@@ -17,6 +17,10 @@ func newSpec(c *change.Column, inKey bool, v version, policy typemap.Policy) *sp
 		policy:    policy,
 	}
 	s.nullable = s.mayBeNull
+	if inKey {
+		// A clamped key would be another row's key.
+		s.policy = typemap.Fail
+	}
 	s.resolve(v, c.Type.Underlying().Kind == change.KindArray)
 	return s
 }
