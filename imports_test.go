@@ -57,6 +57,10 @@ var house = map[string]room{
 	// These know everybody.
 	"cmd/pgsluice": {ours: []string{""}, theirs: []string{""}},
 	"integration":  {ours: []string{""}, theirs: []string{""}},
+	"integration/bench": {
+		ours: []string{"internal/sandbox"}, theirs: []string{"github.com/jackc/pgx/v5"},
+		why: "it measures the program from outside, as a user runs it",
+	},
 }
 
 // onlyIn says where a third party may be imported, so that it can be replaced in
