@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
@@ -84,7 +85,7 @@ func (a *attempt) findSlot(ctx context.Context) (*replication.Slot, error) {
 		return nil, fault.Usage(fmt.Errorf("pipeline %s has stood on slot %s, and the configuration now names %s", p.config.Name, a.pipeline.Slot, name),
 			"name the old slot, or drop the pipeline with `pgsluice drop`")
 	}
-	slot, err := a.conn.FindSlot(ctx, name)
+	slot, err := a.freeSlot(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +112,27 @@ func (a *attempt) findSlot(ctx context.Context) (*replication.Slot, error) {
 			name, slot.Confirmed, watermark), lost)
 	}
 	return slot, nil
+}
+
+// slotPatience is how long a slot in use is waited for. After a crash the server
+// needs a moment to see that its client is gone.
+const slotPatience = 5 * time.Second
+
+// freeSlot looks a slot up, and waits a while when it is in use.
+func (a *attempt) freeSlot(ctx context.Context, name string) (*replication.Slot, error) {
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for deadline := time.Now().Add(slotPatience); ; {
+		slot, err := a.conn.FindSlot(ctx, name)
+		if err != nil || slot == nil || !slot.Active || time.Now().After(deadline) || a.p.stopped() {
+			return slot, err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 // roomForSlots sees that the slots this attempt has to create can be had, before
