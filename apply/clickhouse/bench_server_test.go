@@ -38,7 +38,7 @@ func loadRowsOf(b *testing.B, target *Target, t *apply.Table, row []change.Datum
 func BenchmarkLoad(b *testing.B) {
 	for _, durable := range []bool{false, true} {
 		b.Run(fmt.Sprintf("durable=%v", durable), func(b *testing.B) {
-			target := open(b, func(o *Options) { o.Durable = durable })
+			target := open(b, func(o *Options) { o.DSN += fmt.Sprintf("?durable=%v", durable) })
 			t, row := lineitem()
 			if _, err := target.Prepare(b.Context(), t, apply.Truncate, 0); err != nil {
 				b.Fatal(err)
@@ -58,7 +58,7 @@ func BenchmarkApply(b *testing.B) {
 	for _, durable := range []bool{false, true} {
 		for _, rows := range []int{0, 1, 100, 10_000} {
 			b.Run(fmt.Sprintf("durable=%v/rows=%d", durable, rows), func(b *testing.B) {
-				target := open(b, func(o *Options) { o.Durable = durable })
+				target := open(b, func(o *Options) { o.DSN += fmt.Sprintf("?durable=%v", durable) })
 				t := table("pgbench_accounts", 1, "aid", int4Type, "bid", int4Type, "abalance", int4Type, "filler", bpcharType)
 				prepare(b, target, t)
 				remember(b, target, 1)

@@ -38,7 +38,7 @@ func parseDSN(dsn string) (address, error) {
 	case u.Hostname() == "":
 		return address{}, badDSN(errors.New("it names no host"))
 	}
-	a := address{user: "default", database: strings.TrimPrefix(u.Path, "/")}
+	a := address{user: "default", durable: true, database: strings.TrimPrefix(u.Path, "/")}
 	if a.database == "" {
 		a.database = "default"
 	}

@@ -11,13 +11,13 @@ import (
 
 func TestDSNsAreRead(t *testing.T) {
 	for dsn, want := range map[string]address{
-		"clickhouse://u:p%40ss@ch:9000/shop":                    {host: "ch:9000", user: "u", password: "p@ss", database: "shop", compression: ch.CompressionLZ4},
-		"clickhouse://ch":                                       {host: "ch:9000", user: "default", database: "default", compression: ch.CompressionLZ4},
-		"clickhouse://localhost/d":                              {host: "localhost:9000", user: "default", database: "d"},
-		"clickhouse://127.0.0.1:1/d?compress=lz4":               {host: "127.0.0.1:1", user: "default", database: "d", compression: ch.CompressionLZ4},
-		"clickhouse://[::1]/d?compress=zstd&durable=true":       {host: "[::1]:9000", user: "default", database: "d", compression: ch.CompressionZSTD, durable: true},
-		"clickhouse://ch.example/d%2Fe?compress=none":           {host: "ch.example:9000", user: "default", database: "d/e"},
-		"clickhouse://ch?secure=true":                           {host: "ch:9440", user: "default", database: "default", compression: ch.CompressionLZ4},
+		"clickhouse://u:p%40ss@ch:9000/shop":                    {host: "ch:9000", user: "u", password: "p@ss", database: "shop", compression: ch.CompressionLZ4, durable: true},
+		"clickhouse://ch":                                       {host: "ch:9000", user: "default", database: "default", compression: ch.CompressionLZ4, durable: true},
+		"clickhouse://localhost/d":                              {host: "localhost:9000", user: "default", database: "d", durable: true},
+		"clickhouse://127.0.0.1:1/d?compress=lz4":               {host: "127.0.0.1:1", user: "default", database: "d", compression: ch.CompressionLZ4, durable: true},
+		"clickhouse://[::1]/d?compress=zstd&durable=false":      {host: "[::1]:9000", user: "default", database: "d", compression: ch.CompressionZSTD},
+		"clickhouse://ch.example/d%2Fe?compress=none":           {host: "ch.example:9000", user: "default", database: "d/e", durable: true},
+		"clickhouse://ch?secure=true":                           {host: "ch:9440", user: "default", database: "default", compression: ch.CompressionLZ4, durable: true},
 		"clickhouse://ch:1?secure=1&skip_verify=true&durable=0": {host: "ch:1", user: "default", database: "default", compression: ch.CompressionLZ4},
 	} {
 		got, err := parseDSN(dsn)

@@ -19,11 +19,9 @@ import (
 type Options struct {
 	// DSN is clickhouse://user:password@host:9000/database, with parameters
 	// secure, skip_verify (true, false), compress (none, lz4, zstd; by default
-	// lz4, and none on this machine) and durable.
+	// lz4, and none on this machine) and durable (true, false; by default new
+	// tables have the server answer an insert when it is on the disk).
 	DSN string
-	// Durable makes new tables sync each insert to disk before the server
-	// answers. The DSN's durable=true does the same.
-	Durable bool
 	// OnUnrepresentable says what becomes of values that a column cannot hold.
 	OnUnrepresentable typemap.Policy
 	// MaxPartsPerSecond bounds how fast Pace lets batches make parts, over all
@@ -72,7 +70,6 @@ func Open(ctx context.Context, opts Options) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.durable = a.durable || opts.Durable
 	t := &Target{
 		opts: opts, address: a, log: opts.Log,
 		wires:  &pool{address: a},

@@ -22,7 +22,7 @@ const stateColumns = ` (
     pipeline String,
     relation String COMMENT 'the source table; empty for the pipeline itself',
     target String COMMENT 'the table here',
-    phase LowCardinality(String),
+    phase String,
     watermark String COMMENT 'of the pipeline: every transaction that ended at or below it is here',
     copied_at String COMMENT 'of a table: the consistent point it was copied at',
     reason String,
