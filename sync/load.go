@@ -138,8 +138,12 @@ func (l *loader) begin(ctx context.Context, t *table) error {
 
 func (l *loader) end(ctx context.Context, t *table) error {
 	t.state.Phase, t.state.Rows, t.state.Bytes = apply.Copied, t.count.loadedRows.Load(), t.count.loadedBytes.Load()
+	if err := l.remember(ctx, t); err != nil {
+		return err
+	}
+	// Only now is it true whatever happens to this process.
 	l.p.log.Info("copied", "table", t.name, "rows", t.state.Rows, "bytes", t.state.Bytes)
-	return l.remember(ctx, t)
+	return nil
 }
 
 func (l *loader) remember(ctx context.Context, t *table) error {
