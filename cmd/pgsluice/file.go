@@ -81,7 +81,7 @@ func parseFile(raw []byte) (*file, error) {
 }
 
 var (
-	unknownField = regexp.MustCompile(`^(line \d+): field (.*) not found in type (\S+)$`)
+	unknownField = regexp.MustCompile(`^(line \d+): field (.*) not found in type .*$`)
 	wrongShape   = regexp.MustCompile("^(line \\d+): cannot unmarshal (!!\\w+)(?: `.*`)? into (.*)$")
 )
 
