@@ -101,10 +101,12 @@ func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, boo
 		started := time.Now()
 		err := attempt(ctx, retryFailed)
 		switch {
-		case err == nil, errors.Is(err, errStopped):
-			return p.failedTables(err == nil)
-		case ctx.Err() != nil:
+		case err == nil:
+			return p.failedTables()
+		case ctx.Err() != nil: // before the wish to stop: the work in hand was not finished
 			return context.Cause(ctx)
+		case errors.Is(err, errStopped):
+			return nil
 		case !p.began.Load() && fault.Retryable(err):
 			// Nothing has been moved yet, and the user is likely to be watching.
 			return fault.Precondition(err, "")
@@ -121,7 +123,7 @@ func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, boo
 		select {
 		case <-time.After(wait):
 		case <-p.stop:
-			return p.failedTables(false)
+			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -130,10 +132,7 @@ func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, boo
 }
 
 // failedTables is the error of a run that got to its end without some tables.
-func (p *Pipeline) failedTables(ended bool) error {
-	if !ended {
-		return nil
-	}
+func (p *Pipeline) failedTables() error {
 	var lines []string
 	for _, t := range p.shown.Load().tables {
 		if t.parked.Load() {
