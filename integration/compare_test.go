@@ -327,7 +327,7 @@ func TestTheComparisonSeesEveryDifference(t *testing.T) {
 		s.exec(`CREATE TABLE t (id int PRIMARY KEY, s text, n numeric(10,2), f float8, b bytea, a int[], w timestamptz, c char(4))`)
 		s.exec(`INSERT INTO t VALUES (1, 'a', 1.50, 0, '\x00', '{1,NULL}', '2024-01-01 00:00:00.5+00', 'x'), (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL)`)
 		if _, err := queryClickHouse(s.ctx, "", "CREATE DATABASE "+s.name); err != nil {
-			t.Fatal(err)
+			s.Fatal(err)
 		}
 		for _, c := range []struct{ what, rows string }{
 			{"", `(1, 'a', 1.5, 0, unhex('00'), [1, NULL], '2024-01-01 00:00:00.5', 'x   '), (2, NULL, NULL, NULL, NULL, [], NULL, NULL)`},
@@ -347,10 +347,10 @@ func TestTheComparisonSeesEveryDifference(t *testing.T) {
 			s.warehouse(`INSERT INTO %s.t (id, s, n, f, b, a, w, c) VALUES %s`, s.name, c.rows)
 			different, err := s.compared("t", "t", "")
 			if err != nil {
-				t.Fatal(err)
+				s.Fatal(err)
 			}
 			if (len(different) > 0) != (c.what != "") {
-				t.Errorf("%q: %v", c.what, different)
+				s.Errorf("%q: %v", c.what, different)
 			}
 		}
 	})

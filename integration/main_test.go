@@ -20,7 +20,7 @@ func TestLoadAndStreamUnderAWorkload(t *testing.T) {
 		s.catchUp()
 		s.equal(bankTables...)
 		if copied := s.warehouse(`SELECT count() FROM pgbench_history WHERE filler LIKE 'old%%'`); copied != "5000" {
-			t.Errorf("%s rows of the history from before, not 5000", copied)
+			s.Errorf("%s rows of the history from before, not 5000", copied)
 		}
 	})
 }
@@ -68,10 +68,10 @@ func TestAOneShotLoadCopiesOneMoment(t *testing.T) {
 		err := s.begin((*sync.Pipeline).Load).wait()
 		close(stop)
 		if err != nil {
-			t.Fatal(err)
+			s.Fatal(err)
 		}
 		if err := <-moved; err != nil {
-			t.Fatal(err)
+			s.Fatal(err)
 		}
 		s.is("count and sum", s.warehouse(`SELECT count(), sum(abalance) FROM pgbench_accounts FINAL`), "20000\t2000000")
 		s.is("slots", s.ask(`SELECT count(*) FROM pg_replication_slots WHERE database = current_database()`), "0")

@@ -188,3 +188,19 @@ func (p *process) kill() {
 	_ = p.cmd.Process.Signal(syscall.SIGKILL)
 	<-p.done
 }
+
+// killAfter kills the process after a while. A process that has ended by itself
+// by then, and not well, fails the test.
+func (p *process) killAfter(d time.Duration) {
+	p.s.Helper()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		p.kill()
+	case <-p.done:
+	}
+	if p.code != -1 {
+		p.s.Errorf("the program ended by itself with %d and said:\n%s", p.code, p.said())
+	}
+}

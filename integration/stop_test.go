@@ -1,0 +1,129 @@
+package integration
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/apply/applytest"
+	"github.com/pgsluice/pgsluice/sync"
+)
+
+func TestASignalEndsTheRunAfterTheBatchInHand(t *testing.T) {
+	onEveryMajor(t, 12, func(s *scene) {
+		s.openBank(2000)
+		w := s.work(2, 2000, 3)
+		for _, stop := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+			p := s.pgsluice(append([]string{"run", "--table", "public.*"}, s.both()...)...).says("msg=streaming")
+			before := w.committed.Load()
+			s.eventually("transactions while it streams", func() bool { return w.committed.Load() > before+100 })
+			p.signal(stop)
+			p.exits(0, "stopping after the work in hand")
+		}
+		w.stop()
+		again := s.command("run", "--table", "public.*", "--until", "caught-up").exits(0)
+		if strings.Contains(again.said(), "copying tables") {
+			s.Errorf("tables are copied again:\n%s", again.said())
+		}
+		s.equal(bankTables...)
+	})
+}
+
+func TestASecondSignalStopsAtOnce(t *testing.T) {
+	onNewest(t, func(s *scene) {
+		s.exec(`CREATE TABLE held (id int PRIMARY KEY)`)
+		between := s.newProxy(servers.clickhouse.NativeAddr())
+		p := s.pgsluice("run", "--table", "public.*", "--name", s.name, "--source", s.sourceDSN(),
+			"--target", strings.Replace(s.targetDSN(), servers.clickhouse.NativeAddr(), between.addr(), 1)).says("msg=streaming")
+		between.hold()
+		s.exec(`INSERT INTO held VALUES (1)`)
+		s.eventually("the program writes to the target", func() bool { return between.waiting.Load() > 0 })
+		p.signal(os.Interrupt)
+		p.says("stopping after the work in hand")
+		p.signal(os.Interrupt)
+		p.exits(1, "stopped at once by interrupt")
+		s.command("run", "--table", "public.*", "--until", "caught-up").exits(0)
+		s.equal("held")
+	})
+}
+
+func TestRunUntilAnLSNEndsThere(t *testing.T) {
+	onEveryMajor(t, 12, func(s *scene) {
+		s.exec(`CREATE TABLE t (id int PRIMARY KEY)`)
+		s.catchUp()
+		s.exec(`INSERT INTO t SELECT generate_series(1, 10)`)
+		at := s.ask(`SELECT pg_current_wal_insert_lsn()`)
+		s.exec(`INSERT INTO t SELECT generate_series(11, 20)`)
+		s.command("run", "--table", "public.*", "--until", at).exits(0)
+		if n := s.warehouse(`SELECT count() FROM t FINAL WHERE id <= 10`); n != "10" {
+			s.Errorf("%s rows up to the LSN, not 10", n)
+		}
+		s.command("run", "--table", "public.*", "--until", at).exits(0) // which has been reached
+		s.command("run", "--table", "public.*", "--until", "yesterday").exits(2, "yesterday", "caught-up")
+		s.command("run", "--table", "public.*", "--until", "caught-up").exits(0)
+		s.equal("t")
+	})
+}
+
+// three are tables of sizes that tell in which order they are copied: the
+// largest first.
+const three = `
+	CREATE TABLE large (id int PRIMARY KEY, v text); INSERT INTO large SELECT n, repeat('l', 100) FROM generate_series(1, 3000) n;
+	CREATE TABLE middle (id int PRIMARY KEY, v text); INSERT INTO middle SELECT n, repeat('m', 100) FROM generate_series(1, 1000) n;
+	CREATE TABLE small (id int PRIMARY KEY, v text); INSERT INTO small SELECT n, 's' FROM generate_series(1, 10) n;`
+
+func TestALoadThatWasStoppedGoesOnWithTheMissingTables(t *testing.T) {
+	onEveryMajor(t, 12, func(s *scene) {
+		s.exec(three)
+		var faulty *applytest.Faulty
+		r := s.begin((*sync.Pipeline).Load, func(p *plan) {
+			p.Workers = 1
+			p.wrap = func(target apply.Target) apply.Target {
+				faulty = applytest.NewFaulty(target, applytest.Fault{Method: applytest.Finish, Nth: 2, Kind: applytest.Hold})
+				return faulty
+			}
+		})
+		<-faulty.Held() // the second table's last rows
+		r.Stop()
+		s.eventually("the load notices", func() bool { return strings.Contains(s.logged.String(), "stopping after the chunks in hand") })
+		faulty.Release()
+		if err := r.wait(); err != nil {
+			s.Fatal(err)
+		}
+		state := s.state().Tables
+		s.is("large", string(state["public.large"].Phase), "copied")
+		s.is("middle", string(state["public.middle"].Phase), "copied")
+		if state["public.small"].Phase == apply.Copied {
+			s.Error("small is copied, and the load was to stop before it")
+		}
+		again := s.command("load", "--table", "public.*", "--workers", "1").exits(0, "tables=1", "table=public.small")
+		if strings.Contains(again.said(), "public.large") || strings.Contains(again.said(), "public.middle") {
+			s.Errorf("a table that was copied is copied again:\n%s", again.said())
+		}
+		s.equal("large", "middle", "small")
+		s.command("load", "--table", "public.*").exits(3, "has loaded all of its 3 tables", "--existing")
+		s.command("load", "--table", "public.*", "--existing", "truncate").exits(0)
+		s.equal("large", "middle", "small")
+	})
+}
+
+func TestALoadThatWasKilledGoesOnWithTheMissingTables(t *testing.T) {
+	for _, command := range [][]string{{"load"}, {"run", "--until", "caught-up"}} {
+		t.Run(command[0], func(t *testing.T) {
+			onEveryMajor(t, 12, func(s *scene) {
+				s.exec(three)
+				args := append(append(slices.Clone(command), "--table", "public.*", "--workers", "1"), s.both()...)
+				s.pgsluice(args...).says("table=public.large").kill()
+				again := s.pgsluice(args...)
+				again.exits(0)
+				if strings.Contains(again.said(), "table=public.large") {
+					s.Errorf("a table that was copied is copied again:\n%s", again.said())
+				}
+				s.equal("large", "middle", "small")
+			})
+		})
+	}
+}
