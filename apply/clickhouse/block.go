@@ -9,6 +9,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/typemap"
 )
 
 // block is rows of one table as columns, ready to be sent.
@@ -45,10 +46,25 @@ func (b *block) append(values []change.Datum, p change.Position) error {
 	if len(values) != len(b.columns) {
 		return fmt.Errorf("a row of %d values arrived for %d columns", len(values), len(b.columns))
 	}
+	// This is column.append written out, for here go all the values there are.
 	for i, c := range b.columns {
-		if err := c.append(values[i]); err != nil {
-			return b.explain(c, values, values[i], err)
+		d := values[i]
+		if d.Format == change.Null {
+			if err := c.appendNull(); err != nil {
+				return b.explain(c, values, d, err)
+			}
+			continue
 		}
+		if edge, err := c.put(c, d); err != nil || edge != typemap.Fits {
+			if err := c.adjust(edge, err); err != nil {
+				return b.explain(c, values, d, err)
+			}
+			continue
+		}
+		if c.nullable {
+			c.nulls = append(c.nulls, 0)
+		}
+		c.rows++
 	}
 	b.finish(p, 0)
 	return nil

@@ -8,7 +8,8 @@ import (
 	"github.com/pgsluice/pgsluice/typemap"
 )
 
-// Everything is little-endian on ClickHouse's wire.
+// Everything is little-endian on ClickHouse's wire. The two integers that most
+// columns are have a short way from PostgreSQL's binary form.
 
 func putInt16(c *column, d change.Datum) (typemap.Edge, error) {
 	v, err := c.meaning.Int(d)
@@ -17,12 +18,20 @@ func putInt16(c *column, d change.Datum) (typemap.Edge, error) {
 }
 
 func putInt32(c *column, d change.Datum) (typemap.Edge, error) {
+	if d.Format == change.Binary && len(d.Bytes) == 4 {
+		c.data = binary.LittleEndian.AppendUint32(c.data, binary.BigEndian.Uint32(d.Bytes))
+		return typemap.Fits, nil
+	}
 	v, err := c.meaning.Int(d)
 	c.data = binary.LittleEndian.AppendUint32(c.data, uint32(v))
 	return typemap.Fits, err
 }
 
 func putInt64(c *column, d change.Datum) (typemap.Edge, error) {
+	if d.Format == change.Binary && len(d.Bytes) == 8 {
+		c.data = binary.LittleEndian.AppendUint64(c.data, binary.BigEndian.Uint64(d.Bytes))
+		return typemap.Fits, nil
+	}
 	v, err := c.meaning.Int(d)
 	c.data = binary.LittleEndian.AppendUint64(c.data, uint64(v))
 	return typemap.Fits, err

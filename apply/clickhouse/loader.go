@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/ClickHouse/ch-go"
-	"github.com/ClickHouse/ch-go/proto"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
@@ -70,21 +70,19 @@ func (l *loader) Append(values []change.Datum, p change.Position) error {
 	if err := b.append(values, p); err != nil {
 		return err
 	}
-	if b.rows >= loadRows || b.rows&31 == 0 && b.size() >= loadBytes || len(b.loose) > 0 && b.oversized() {
+	if b.rows >= loadRows || b.oversized() {
 		return l.pass()
 	}
 	return nil
 }
 
-// oversized looks at single columns, which is cheap enough for every row, so
-// that a run of large values does not have to wait for the next full count.
+// oversized is asked for every row, and so looks into arrays only now and then.
 func (b *block) oversized() bool {
+	n := b.rows * b.plan.fixed
 	for _, c := range b.loose {
-		if len(c.data) >= loadBytes {
-			return true
-		}
+		n += len(c.data)
 	}
-	return false
+	return n >= loadBytes || b.rows&31 == 0 && b.size() >= loadBytes
 }
 
 // pass hands the full block over and takes the other one.
@@ -114,9 +112,9 @@ func (l *loader) pass() error {
 // socket, which is when its memory is free again.
 func (l *loader) send() {
 	defer close(l.done)
-	// ch-go keeps this slice and reads it anew for each block.
-	input := make(proto.Input, len(l.block.input))
-	copy(input, newBlock(l.plan).input)
+	// ch-go keeps this slice and reads it anew for each block. At first it is
+	// empty, which makes ch-go call next.
+	input := slices.Clone(newBlock(l.plan).input)
 	var sent *block
 	next := func(ctx context.Context) error {
 		if sent != nil {
