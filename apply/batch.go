@@ -65,13 +65,7 @@ func (b *Batch) Rows() int { return b.rows }
 
 // Bytes is the memory that the batch's rows occupy, those included that
 // compaction has overwritten.
-func (b *Batch) Bytes() int {
-	n := len(b.arena)
-	for _, t := range b.tables {
-		n += len(t.entries) * entrySize
-	}
-	return n
-}
+func (b *Batch) Bytes() int { return len(b.arena) + b.rows*entrySize }
 
 // Empty says that the batch carries neither rows nor truncates; it may carry a
 // watermark.
