@@ -1,0 +1,43 @@
+package clickhouse
+
+import (
+	"testing"
+
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/typemap"
+)
+
+// FuzzColumns feeds bytes to a column of every type: the answer is a value or an
+// error, and a column that took a value holds exactly one more.
+func FuzzColumns(f *testing.F) {
+	var specs []*spec
+	for _, typ := range []*change.Type{
+		int2Type, int4Type, int8Type, oidType, lsnType, float4Type, float8Type, boolType, textType, byteaType, uuidType, dateType, timeType,
+		stampType, stampTZType, jsonbType, moodType, vectorType, numericType(9, 2), numericType(18, 2), numericType(38, 2), numericType(76, 2),
+		numericType(0, 0), arrayOf(int4Type, 1), arrayOf(textType, 2), arrayOf(numericType(9, 2), 3), arrayOf(dateType, 1),
+	} {
+		for _, policy := range []typemap.Policy{typemap.Fail, typemap.MakeNull, typemap.Clamp} {
+			for _, notNull := range []bool{false, true} {
+				specs = append(specs, newSpec(&change.Column{Name: "c", Type: typ, NotNull: notNull}, false, version{26, 7}, policy))
+			}
+		}
+	}
+	f.Add(uint16(0), false, []byte("1"))
+	f.Add(uint16(150), true, []byte{0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 23, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 7})
+	f.Add(uint16(144), false, []byte("{{a,NULL},{\"\\\"\",b}}"))
+	f.Fuzz(func(t *testing.T, which uint16, binary bool, b []byte) {
+		c := newColumn(specs[int(which)%len(specs)])
+		d := change.Datum{Format: change.Text, Bytes: b}
+		if binary {
+			d.Format = change.Binary
+		}
+		for n := range 3 {
+			if err := c.append(d); err != nil {
+				return
+			}
+			if c.rows != n+1 || c.nullable && len(c.nulls) != n+1 || c.width > 0 && len(c.data) != (n+1)*c.width {
+				t.Fatalf("%s %q: %d rows, %d nulls, %d bytes after %d values", c.ddl, b, c.rows, len(c.nulls), len(c.data), n+1)
+			}
+		}
+	})
+}
