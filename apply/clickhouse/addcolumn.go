@@ -44,7 +44,7 @@ func (t *Target) addColumn(ctx context.Context, p *plan, i int, empty bool) erro
 	return nil
 }
 
-const copyAgain = "copy the table again: pgsluice resync --table"
+const copyAgain = "start pgsluice again: the table is then copied anew"
 
 // exactConstant is an expression for the value that PostgreSQL prints as given.
 // The server is asked what it makes of the expression, and the answer has to be

@@ -85,7 +85,7 @@ func (p *plan) adopt(f *found) (missing []int, err error) {
 
 func unfit(err error) error {
 	return fault.Precondition(fmt.Errorf("the table that is there cannot hold the rows exactly: %w", err),
-		"give the source table another target name, or drop the table and load it again (pgsluice resync --table)")
+		"give the source table another target name, or drop the table and start pgsluice again: it is then copied anew")
 }
 
 func (p *plan) checkEngine(f *found) error {

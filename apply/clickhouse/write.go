@@ -204,7 +204,7 @@ func (r *readback) lost(row *apply.Row, i int) error {
 	return fault.Permanent(
 		fmt.Errorf("the row at %s has large values that did not change and that PostgreSQL therefore did not send; the row that holds them, with key (%s), %s",
 			row.Position, key, what),
-		"pgsluice resync --table copies the table again; ALTER TABLE … REPLICA IDENTITY FULL in the source makes PostgreSQL send such values")
+		"start pgsluice again and the table is copied anew; ALTER TABLE … REPLICA IDENTITY FULL in the source makes PostgreSQL send such values")
 }
 
 // appendResolved adds a row whose unchanged values are those of row from of the
