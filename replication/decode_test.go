@@ -13,7 +13,7 @@ import (
 // message builds a pgoutput message the way the manual lays it out.
 type message struct{ bytes.Buffer }
 
-func (m *message) u8(v byte) *message { m.WriteByte(v); return m }
+func (m *message) u8(v byte) *message    { m.WriteByte(v); return m }
 func (m *message) u16(v uint16) *message { m.Write(binary.BigEndian.AppendUint16(nil, v)); return m }
 
 func (m *message) u32(v uint32) *message { m.Write(binary.BigEndian.AppendUint32(nil, v)); return m }

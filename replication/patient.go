@@ -28,9 +28,9 @@ type patientConn struct {
 }
 
 const (
-	readSize  = 1 << 20
-	moment    = 200 * time.Microsecond
-	callAt    = 256 << 10
+	readSize = 1 << 20
+	moment   = 200 * time.Microsecond
+	callAt   = 256 << 10
 )
 
 func newPatientConn(c net.Conn) *patientConn {

@@ -20,8 +20,8 @@ type Chunk struct {
 
 const pageSize = 8192
 
-// maxLeaves is how many leaves change.CopiedAt can tell apart.
-const maxLeaves = 1 << 16
+// MaxLeaves is how many leaves change.CopiedAt can tell apart.
+const MaxLeaves = 1 << 16
 
 // Chunks cuts a table. Ranges need PostgreSQL 14, which scans them without
 // reading the rest of the table; before that a leaf is one chunk. The last range

@@ -71,8 +71,8 @@ func (p *Pipeline) newTable(source *snapshot.Table, number int, published *repli
 	for i, c := range narrowed.Columns {
 		t.query.AsText[i] = !typemap.Resolve(c.Type).BinaryOK
 	}
-	if !narrowed.Keyed() && len(source.Leaves) > 1<<16 {
-		return nil, fault.Precondition(fmt.Errorf("table %s has no key and more than 65536 partitions", t.name), "give it a primary key, or leave it out")
+	if !narrowed.Keyed() && len(source.Leaves) > snapshot.MaxLeaves {
+		return nil, fault.Precondition(fmt.Errorf("table %s has no key and more than %d partitions", t.name, snapshot.MaxLeaves), "give it a primary key, or leave it out")
 	}
 	return t, nil
 }

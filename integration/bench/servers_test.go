@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -176,6 +175,6 @@ func (r *rig) compare(floor, contender []took, rowsOrChanges int) {
 	r.ReportMetric(float64(median(cpu).Nanoseconds())/float64(rowsOrChanges), "cpu-ns/row")
 	r.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
 	for i := range floor {
-		r.Log(fmt.Sprintf("round %d: floor %v, pgsluice %v", i+1, floor[i].wall.Round(time.Millisecond), contender[i].wall.Round(time.Millisecond)))
+		r.Logf("round %d: floor %v, pgsluice %v", i+1, floor[i].wall.Round(time.Millisecond), contender[i].wall.Round(time.Millisecond))
 	}
 }
