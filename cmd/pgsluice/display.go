@@ -48,7 +48,8 @@ func (d *display) Write(p []byte) (int, error) {
 
 func (d *display) erase() {
 	if d.drawn > 0 {
-		fmt.Fprintf(d.out, "\x1b[%dA\x1b[J", d.drawn)
+		// To the line's beginning first: the terminal has printed a ^C there.
+		fmt.Fprintf(d.out, "\r\x1b[%dA\x1b[J", d.drawn)
 		d.drawn = 0
 	}
 }
@@ -155,12 +156,12 @@ func (r *rates) update(p sync.Progress) (rows, bytes, ofBytes int64) {
 		before, now.total = r.rows, rows
 	}
 	if p.Stage != r.stage {
-		r.looks = []look{{p.Since, before}}
+		r.looks, r.perSec = []look{{p.Since, before}}, 0
 	}
 	for len(r.looks) > 1 && now.at.Sub(r.looks[1].at) >= rateOver {
 		r.looks = r.looks[1:]
 	}
-	if d := now.at.Sub(r.looks[0].at).Seconds(); d > 0 {
+	if d := now.at.Sub(r.looks[0].at).Seconds(); d > 0.1 {
 		r.perSec = float64(now.total-r.looks[0].total) / d
 	}
 	r.stage, r.rows, r.applied, r.looks = p.Stage, rows, p.Applied, append(r.looks, now)
@@ -193,7 +194,14 @@ func (r *rates) lines(name string, p sync.Progress) []string {
 	switch p.Stage {
 	case sync.Loading:
 		head += fmt.Sprintf(", %s rows, %s rows/s", count(rows), count(int64(r.perSec)))
-	case sync.Syncing, sync.Done:
+	case sync.Done:
+		if rows > 0 {
+			head += fmt.Sprintf(", %s rows copied", count(rows))
+		}
+		if p.Watermark > 0 {
+			head += fmt.Sprintf(", %s changes applied, watermark %s", count(p.Applied), p.Watermark)
+		}
+	case sync.Syncing:
 		head += fmt.Sprintf(", %s changes applied, %s rows/s, lag %s, watermark %s", count(p.Applied), count(int64(r.perSec)), lag(p), p.Watermark)
 	case sync.Waiting:
 		head += ": " + p.LastError
