@@ -137,7 +137,9 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 		}
 		for _, r := range e.Relations {
 			t := g.tables[r]
-			if t == nil || t.parked.Load() || e.Position.Commit < t.skipBefore {
+			// The last truncate is repeated, because it is remembered before it
+			// happens; earlier ones would move what is remembered back.
+			if t == nil || t.parked.Load() || e.Position.Commit < t.skipBefore || t.truncatedAt.Compare(e.Position) > 0 {
 				continue
 			}
 			for !g.exchange.truncate(t.announced, e.Position) {
