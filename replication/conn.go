@@ -14,13 +14,14 @@ import (
 	"github.com/pgsluice/pgsluice/internal/postgres"
 )
 
-// Conn is a replication connection. It creates slots, and becomes a [Stream].
+// Conn is a replication connection. It creates slots, and gives way to a [Stream].
 // One goroutine.
 type Conn struct {
 	pg *pgconn.PgConn
 	// wire is what pg reads from, for deadlines: pgconn's own way to set them
 	// costs a goroutine per message.
 	wire *patientConn
+	dsn  string
 	// Version is server_version_num: 180004 for 18.4.
 	Version int
 }
@@ -33,7 +34,7 @@ func Connect(ctx context.Context, dsn string) (*Conn, error) {
 	}
 	config := parsed.Config
 	config.RuntimeParams["replication"] = "database"
-	c := &Conn{}
+	c := &Conn{dsn: dsn}
 	dial := config.DialFunc
 	config.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		wire, err := dial(ctx, network, addr)

@@ -19,6 +19,9 @@ type RelationMessage struct {
 	Schema, Name string
 	Identity     change.Identity
 	Columns      []RelationColumn
+	// XID is the transaction that the announcement stands in. The log has it a
+	// moment before other sessions see what it did.
+	XID uint32
 }
 
 // RelationColumn is a column as the stream announces it.

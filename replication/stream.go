@@ -70,6 +70,7 @@ type Stream struct {
 	event   Event
 	inside  bool       // between Begin and Commit
 	commit  change.LSN // of the open transaction
+	xid     uint32     // of the open transaction
 	seq     uint64
 	confirm change.LSN
 	sent    change.LSN
@@ -89,18 +90,29 @@ type source struct {
 // seconds.
 const beatEvery = time.Second
 
-// Start begins to stream. The connection is the stream's from now on.
+// Start begins to stream, over a connection of its own; this one is closed.
+//
+// A session that has looked at a table keeps what it saw in its cache, and would
+// decode older rows of the log by it: a walsender forgets a table only when the
+// log tells of a change. The questions asked so far were about tables as they are
+// now.
 func (c *Conn) Start(ctx context.Context, o Options) (*Stream, error) {
+	_ = c.Close(ctx)
+	fresh, err := Connect(ctx, c.dsn)
+	if err != nil {
+		return nil, err
+	}
 	args := []string{"proto_version '1'", "publication_names " + change.QuoteLiteral(change.AlwaysQuote(o.Publication))}
-	if o.Binary && c.Version >= 140000 {
+	if o.Binary && fresh.Version >= 140000 {
 		args = append(args, "binary 'true'")
 	}
-	err := pglogrepl.StartReplication(ctx, c.pg, o.Slot, pglogrepl.LSN(o.From),
+	err = pglogrepl.StartReplication(ctx, fresh.pg, o.Slot, pglogrepl.LSN(o.From),
 		pglogrepl.StartReplicationOptions{PluginArgs: args, Mode: pglogrepl.LogicalReplication})
 	if err != nil {
+		_ = fresh.Close(ctx)
 		return nil, startFault(err, o.Slot)
 	}
-	return &Stream{conn: c, options: o, known: map[uint32]*source{}, confirm: o.From, beatAt: time.Now()}, nil
+	return &Stream{conn: fresh, options: o, known: map[uint32]*source{}, confirm: o.From, beatAt: time.Now()}, nil
 }
 
 func startFault(err error, slot string) error {
@@ -236,6 +248,7 @@ func (s *Stream) message(ctx context.Context, r *reader) error {
 	case 'B':
 		s.commit, s.seq, s.inside = change.LSN(r.u64()), 0, true
 		s.event.Kind, s.event.Position, s.event.Time = Begin, change.Position{Commit: s.commit}, pgTime(r.u64())
+		s.xid = r.u32()
 	case 'C':
 		r.u8() // flags
 		commit, end := change.LSN(r.u64()), change.LSN(r.u64())
@@ -263,6 +276,7 @@ func (s *Stream) relation(ctx context.Context, r *reader) error {
 	if err != nil {
 		return err
 	}
+	m.XID = s.xid
 	relation, err := s.options.Resolve(ctx, m)
 	if err != nil {
 		return err

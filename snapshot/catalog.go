@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
@@ -132,6 +133,18 @@ func (c *Catalog) Relation(ctx context.Context, oid uint32) (*change.Relation, e
 	r.Columns = columns[oid]
 	r.Key = keyColumns(r, keys[oid])
 	return r, nil
+}
+
+// Shows says whether the catalog shows what a committed transaction did: it is
+// in the log a moment earlier, and much earlier where the commit waits for a
+// synchronous standby. Until then the transaction holds the lock on its number.
+func (c *Catalog) Shows(ctx context.Context, xid uint32) (bool, error) {
+	var held bool
+	err := c.conn.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM pg_catalog.pg_locks
+		               WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted AND transactionid = $1::text::xid)`,
+		strconv.FormatUint(uint64(xid), 10)).Scan(&held)
+	return !held, postgres.Doing(err, "see whether transaction %d is over", xid)
 }
 
 const columnsSQL = `

@@ -202,6 +202,9 @@ func (g *gatherer) resolve(ctx context.Context, m *replication.RelationMessage) 
 	if t == nil || t.parked.Load() {
 		return nil, nil
 	}
+	if err := g.waitForCatalog(ctx, m.XID); err != nil {
+		return nil, err
+	}
 	relation, err := g.attempt.follow(ctx, t, m)
 	if err != nil {
 		if fault.Retryable(err) || ctx.Err() != nil {
@@ -222,4 +225,25 @@ func (g *gatherer) resolve(ctx context.Context, m *replication.RelationMessage) 
 	t.announced = &apply.Table{Relation: relation, Name: t.target, Number: t.number}
 	g.tables[relation] = t
 	return relation, nil
+}
+
+// waitForCatalog returns when the catalog is no longer behind the stream.
+func (g *gatherer) waitForCatalog(ctx context.Context, xid uint32) error {
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		if shows, err := g.attempt.catalog.Shows(ctx, xid); shows || err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-g.attempt.p.stop:
+			return errStopped
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if err := g.stream.Beat(); err != nil {
+			return err
+		}
+	}
 }
