@@ -1,0 +1,172 @@
+package integration
+
+import (
+	"testing"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/apply/applytest"
+	"github.com/pgsluice/pgsluice/sync"
+)
+
+func TestAColumnThatIsAddedIsFollowed(t *testing.T) {
+	inEveryRhythm(t, 12, story{
+		setup: `
+			CREATE TYPE mood AS ENUM ('sad', 'ok');
+			CREATE TABLE grows (id int PRIMARY KEY, v text);
+			CREATE TABLE keyless (v text);
+			CREATE TABLE other (id int PRIMARY KEY, v text);
+			INSERT INTO grows SELECT n, 'old' FROM generate_series(1, 10) n; INSERT INTO keyless VALUES ('old'); INSERT INTO other VALUES (1, 'old')`,
+		tables: []string{"grows", "keyless", "other"},
+		steps: []string{
+			`INSERT INTO grows VALUES (11, 'before'); ALTER TABLE grows ADD a int; INSERT INTO grows VALUES (12, 'after', 12)`,
+			`ALTER TABLE keyless ADD n int; INSERT INTO keyless VALUES ('new', 1), ('new', NULL)`,
+			`ALTER TABLE grows ADD b text DEFAULT 'it''s \ "so"', ADD c int NOT NULL DEFAULT 7; UPDATE grows SET v = 'touched' WHERE id < 3; INSERT INTO other VALUES (2, 'beside')`,
+			`ALTER TABLE grows ADD d numeric(10,2) NOT NULL DEFAULT -1.50, ADD e timestamptz DEFAULT '2024-02-29 12:00:00.000001+00', ADD f boolean NOT NULL DEFAULT true; DELETE FROM grows WHERE id = 4`,
+			`ALTER TABLE grows ADD g text[] DEFAULT '{a,NULL,"b c"}', ADD h jsonb DEFAULT '{"k": [1, 2.50]}', ADD i mood DEFAULT 'sad', ADD j date NOT NULL DEFAULT '1999-12-31'; INSERT INTO grows (id, v) VALUES (20, 'defaults')`,
+			`ALTER TABLE grows ADD k float8 DEFAULT 0.1, ADD l uuid DEFAULT 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', ADD m bytea DEFAULT '\x00ff', ADD n bigint NOT NULL DEFAULT -9223372036854775808; UPDATE grows SET a = 5 WHERE id = 5`,
+			`ALTER TABLE keyless ADD "with default" text NOT NULL DEFAULT 'x'; INSERT INTO keyless VALUES ('newer', 2, 'y')`,
+			`UPDATE grows SET id = id + 100 WHERE id < 8; INSERT INTO grows (id, v, c) VALUES (30, NULL, 1)`,
+			`ALTER TABLE grows ADD o interval DEFAULT '1 day -00:00:01', ADD p time DEFAULT '12:34:56.789', ADD q real DEFAULT 'NaN', ADD r money DEFAULT 12.34; UPDATE grows SET v = v WHERE id = 30`,
+			`TRUNCATE other; ALTER TABLE other ADD z int NOT NULL DEFAULT 3; INSERT INTO other VALUES (3, 'z')`,
+		},
+	})
+}
+
+func TestALabelThatIsAddedToAnEnumNeedsNothing(t *testing.T) {
+	onEveryMajor(t, 12, func(s *scene) {
+		s.exec(`CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE t (id int PRIMARY KEY, m mood, l mood[]); INSERT INTO t VALUES (1, 'sad', '{ok}')`)
+		r := s.start().streaming()
+		s.exec(`ALTER TYPE mood ADD VALUE 'happy' AFTER 'sad'`)
+		s.exec(`INSERT INTO t VALUES (2, 'happy', '{sad,happy}'), (3, 'ok', NULL)`)
+		r.here()
+		s.equal("t")
+		r.halt()
+	})
+}
+
+func TestAColumnIsAddedOnceWhenACrashComesRightAfter(t *testing.T) {
+	onEveryMajor(t, 12, func(s *scene) {
+		s.exec(`CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 5)`)
+		s.catchUp()
+		s.exec(`ALTER TABLE t ADD a int NOT NULL DEFAULT 7; INSERT INTO t VALUES (6, 6)`)
+		for _, method := range []applytest.Method{applytest.Prepare, applytest.Remember, applytest.Apply} {
+			err := s.tryCatchUp(func(p *plan) {
+				p.wrap = func(target apply.Target) apply.Target {
+					return applytest.NewFaulty(target, applytest.Fault{Method: method, Nth: 1, Kind: applytest.FailAfter, Err: errKilled})
+				}
+			})
+			if err == nil {
+				s.Fatalf("the run did not notice that %s failed", method)
+			}
+		}
+		s.catchUp()
+		s.equal("t")
+		s.exec(`ALTER TABLE t ADD b text DEFAULT 'b'; UPDATE t SET a = 8 WHERE id = 1`)
+		s.catchUp()
+		s.equal("t")
+	})
+}
+
+// changes that cannot be followed; each stops its table and no other.
+var parkingChanges = []struct {
+	name  string
+	since int
+	sql   string   // before the row that tells of it
+	row   string   // the row, if not an insert
+	words []string // of the reason
+	// unfit: the target's table cannot hold the new one, and has to go first.
+	unfit bool
+}{
+	{name: "a column is dropped", sql: `ALTER TABLE t DROP COLUMN v`, row: `INSERT INTO t (id) VALUES (100)`, words: []string{"column v of table public.t was dropped or renamed"}},
+	{name: "a column is renamed", sql: `ALTER TABLE t RENAME COLUMN v TO w`, words: []string{"public.t", "was"}},
+	{name: "a type is changed", sql: `ALTER TABLE t ALTER n TYPE bigint`, words: []string{"column n of table public.t has changed its type to int8"}, unfit: true},
+	{name: "a modifier is changed", sql: `ALTER TABLE t ALTER p TYPE numeric(12,4)`, words: []string{"column p of table public.t has changed its type to numeric(12,4)"}, unfit: true},
+	{name: "a column is replaced", sql: `ALTER TABLE t DROP COLUMN v; ALTER TABLE t ADD v text`, row: `INSERT INTO t (id) VALUES (100)`, words: []string{"column v of table public.t is not the column it was"}},
+	{name: "names are exchanged", sql: `ALTER TABLE t RENAME v TO x; ALTER TABLE t RENAME u TO v; ALTER TABLE t RENAME x TO u`, words: []string{"of table public.t is not the column it was"}, unfit: true},
+	{name: "the key is changed", sql: `ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD PRIMARY KEY (n)`, words: []string{"primary key or replica identity of table public.t has changed"}, unfit: true},
+	{name: "the key is gone", sql: `ALTER TABLE t DROP CONSTRAINT t_pkey`, words: []string{"primary key or replica identity of table public.t has changed"}, unfit: true},
+	{name: "a default differs for each row", sql: `ALTER TABLE t ADD r float8 DEFAULT random()`, words: []string{"column r was added to table public.t with a default that is not the same for all rows"}},
+	{name: "a serial is added", sql: `ALTER TABLE t ADD r serial`, words: []string{"column r was added to table public.t with a default"}},
+	{name: "the table is renamed", sql: `ALTER TABLE t RENAME TO renamed`, row: `INSERT INTO renamed (id, n) VALUES (100, 100)`, words: []string{"table public.t is now named public.renamed"}},
+	{name: "NULL is allowed", sql: `ALTER TABLE t ALTER u DROP NOT NULL`, row: `INSERT INTO t (id, n, u) VALUES (100, 100, NULL)`, words: []string{"column u", "Nullable"}, unfit: true},
+}
+
+func TestAChangeThatCannotBeFollowedStopsItsTableOnly(t *testing.T) {
+	for _, c := range parkingChanges {
+		t.Run(c.name, func(t *testing.T) {
+			onNewest(t, func(s *scene) {
+				s.exec(`CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL DEFAULT 0, v text, u text NOT NULL DEFAULT 'u', p numeric(10,2));
+					CREATE TABLE other (id int PRIMARY KEY, v text);
+					INSERT INTO t SELECT x, x, 'old', 'u', x FROM generate_series(1, 5) x; INSERT INTO other VALUES (1, 'old')`)
+				r := s.start().streaming()
+				row := c.row
+				if row == "" {
+					row = `INSERT INTO t (id, n) VALUES (100, 100)`
+				}
+				s.exec(`INSERT INTO t (id, n) VALUES (50, 50)`)
+				r.here()
+				s.exec(`BEGIN; INSERT INTO other VALUES (2, 'before'); %s; %s; INSERT INTO other VALUES (3, 'after'); COMMIT`, c.sql, row)
+				s.parked("public.t", c.words...)
+				s.exec(`UPDATE other SET v = 'later'`)
+				r.here()
+				s.equal("other")
+				// Nothing wrong was written: what is there is the table before.
+				s.is("rows of the table that stopped", s.warehouse(`SELECT count() FROM t FINAL`), "6")
+				r.halt()
+				if c.name == "the table is renamed" {
+					s.catchUp()
+					s.equal("renamed", "other")
+					return
+				}
+				again := s.start().streaming()
+				if c.unfit {
+					s.parked("public.t", "cannot hold", "drop the table")
+					s.exec(`UPDATE other SET v = 'and later'`)
+					again.here()
+					s.equal("other")
+					again.halt()
+					s.warehouse(`DROP TABLE t`)
+					again = s.start().streaming()
+				}
+				s.exec(`UPDATE other SET v = 'last'; INSERT INTO t (id, n) VALUES (200, 200)`)
+				again.here()
+				again.halt()
+				s.equal("t", "other")
+			})
+		})
+	}
+}
+
+func TestATableThatIsMadeAnewIsCopiedAnew(t *testing.T) {
+	onEveryMajor(t, 12, func(s *scene) {
+		s.exec(`CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE other (id int PRIMARY KEY);
+			INSERT INTO t SELECT n, 'old' FROM generate_series(1, 5) n; INSERT INTO other VALUES (1)`)
+		s.catchUp()
+		s.exec(`INSERT INTO t VALUES (6, 'of the old table'); DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'new'); INSERT INTO other VALUES (2)`)
+		r := s.start().streaming()
+		s.exec(`INSERT INTO t VALUES (2, 'new'); INSERT INTO other VALUES (3)`)
+		r.here()
+		s.equal("t", "other")
+		r.halt()
+	})
+}
+
+func TestATableThatFailsInTheLoadDoesNotStopTheOthers(t *testing.T) {
+	onEveryMajor(t, 12, func(s *scene) {
+		s.exec(`CREATE TABLE good (id int PRIMARY KEY, d date); CREATE TABLE bad (id int PRIMARY KEY, d date);
+			INSERT INTO good SELECT n, '2024-01-01' FROM generate_series(1, 1000) n; INSERT INTO bad SELECT n, '2024-01-01' FROM generate_series(1, 1000) n;
+			UPDATE bad SET d = 'infinity' WHERE id = 500`)
+		err := s.begin((*sync.Pipeline).Load).wait()
+		if err == nil {
+			s.Fatal("the load did not fail")
+		}
+		s.mentions(err.Error(), "1 of 2 tables failed: public.bad")
+		s.parked("public.bad", "column d", "key (500)", "infinity")
+		s.equal("good")
+		s.exec(`UPDATE bad SET d = NULL WHERE id = 500`)
+		if err := s.begin((*sync.Pipeline).Load).wait(); err != nil {
+			s.Fatal(err)
+		}
+		s.equal("good", "bad")
+	})
+}
