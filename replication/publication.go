@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
@@ -164,13 +166,15 @@ func (c *Conn) DropPublication(ctx context.Context, name string) error {
 
 // Now is how far the source's log is flushed. Everything that was committed
 // before the call ends at or below it, transactions with synchronous_commit off
-// included: it waits for those to be flushed.
+// included: those are given the time that the walwriter needs for them, three
+// times wal_writer_delay (PostgreSQL manual, "Asynchronous Commit"). What is not
+// flushed then is no commit; an idle server can leave such log lying for long.
 func (c *Conn) Now(ctx context.Context) (change.LSN, error) {
-	// On a page boundary the insert position is already behind the header of
-	// the next page, which an idle server does not write.
 	const sql = `SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_flush_lsn() END,
-		CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_insert_lsn() END`
+		CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_insert_lsn() END,
+		(SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_writer_delay')`
 	var target change.LSN
+	var deadline time.Time
 	for {
 		rows, err := postgres.Exec(ctx, c.pg, sql)
 		if err != nil {
@@ -178,21 +182,18 @@ func (c *Conn) Now(ctx context.Context) (change.LSN, error) {
 		}
 		flushed, errF := change.ParseLSN(rows[0][0])
 		inserted, errI := change.ParseLSN(rows[0][1])
-		if err := errors.Join(errF, errI); err != nil {
+		delay, errD := strconv.Atoi(rows[0][2])
+		if err := errors.Join(errF, errI, errD); err != nil {
 			return 0, err
 		}
 		if target == 0 {
-			const page, header = 8192, 40
 			target = inserted
-			if inserted%page <= header {
-				target = inserted - inserted%page
-			}
+			deadline = time.Now().Add(3*time.Duration(delay)*time.Millisecond + 50*time.Millisecond)
 		}
-		if flushed >= target {
+		if flushed >= target || time.Now().After(deadline) {
 			return flushed, nil
 		}
-		// The walwriter flushes every wal_writer_delay (200 ms).
-		if _, err := postgres.Exec(ctx, c.pg, "SELECT pg_catalog.pg_sleep(0.02)"); err != nil {
+		if _, err := postgres.Exec(ctx, c.pg, "SELECT pg_catalog.pg_sleep(0.01)"); err != nil {
 			return 0, fmt.Errorf("wait for the source's log to be flushed: %w", err)
 		}
 	}
