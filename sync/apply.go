@@ -165,7 +165,7 @@ func (l *applyLoop) prepare(ctx context.Context, b *apply.Batch, tb *apply.Table
 
 func (l *applyLoop) park(t *table, err error) {
 	t.fail(err)
-	l.p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", fault.Hint(err))
+	l.p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", remedy(err))
 }
 
 func (l *applyLoop) remember(ctx context.Context, dirty []apply.TableState) error {

@@ -206,7 +206,7 @@ func (a *attempt) settleStates(ctx context.Context, retryFailed bool) error {
 			return fmt.Errorf("table %s: %w", t.name, err)
 		default:
 			t.fail(err)
-			p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", fault.Hint(err))
+			p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", remedy(err))
 			if err := p.target.Remember(ctx, a.pipeline, t.state); err != nil {
 				return fmt.Errorf("remember the state of %s: %w", t.name, err)
 			}

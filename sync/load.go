@@ -170,7 +170,7 @@ func (l *loader) settle(ctx context.Context, o outcome, last bool) error {
 		return nil
 	}
 	t.fail(o.err)
-	l.p.log.Error("a table failed; the others go on", "table", t.name, "error", o.err, "hint", fault.Hint(o.err))
+	l.p.log.Error("a table failed; the others go on", "table", t.name, "error", o.err, "hint", remedy(o.err))
 	return l.remember(ctx, t)
 }
 

@@ -163,5 +163,15 @@ func (t *table) fail(err error) {
 	if errors.As(err, &of) {
 		err = of.Err
 	}
-	t.state.Reason, t.state.Hint = err.Error(), fault.Hint(err)
+	t.state.Reason, t.state.Hint = err.Error(), remedy(err)
+}
+
+// remedy is what to do about a table that failed. What a value can be made to is
+// for the configuration to say, of which targets know nothing.
+func remedy(err error) string {
+	var value *apply.ValueError
+	if errors.As(err, &value) {
+		return "change the value at the source, or choose on_unrepresentable: null or clamp, and start pgsluice again: the table is then copied anew"
+	}
+	return fault.Hint(err)
 }
