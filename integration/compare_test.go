@@ -49,6 +49,10 @@ func postgresText(typ, e string) string {
 		return e + "::numeric::numeric(21,2)::text"
 	case "bytea":
 		return "encode(" + e + ", 'hex')"
+	case "inet": // a cast to text adds /32
+		return "CASE WHEN " + e + " IS NOT NULL THEN format('%s', " + e + ") END"
+	case "pg_lsn": // a number there
+		return "(" + e + " - '0/0')::text"
 	case "timestamp", "timestamptz":
 		return "to_char(" + e + ", 'YYYY-MM-DD HH24:MI:SS.US')"
 	case "time":
@@ -96,35 +100,50 @@ func quoteClickHouse(s string) string {
 }
 
 // underSettings is what the texts of PostgreSQL depend on.
-const underSettings = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 3; SET lc_monetary = 'C'`
+const underSettings = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 3; SET lc_monetary = 'C'; SET search_path = pg_catalog`
 
-// columnsOf lists the columns of a table that are to be compared.
+// columnsOf lists the columns of a table that are to be compared. Domains are
+// followed to what they are over, arrays to their elements.
 func columnsOf(ctx context.Context, conn *pgx.Conn, table string) ([]comparedColumn, error) {
 	rows, err := conn.Query(ctx, `
 		WITH RECURSIVE under AS (
-		  SELECT a.attnum, a.attname, a.atttypid AS oid, a.atttypmod AS modifier FROM pg_attribute a
+		  SELECT a.attnum, a.attname, a.atttypid AS oid, a.atttypmod AS modifier, false AS element FROM pg_attribute a
 		  WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
 		  UNION ALL
-		  SELECT u.attnum, u.attname, t.typbasetype, t.typtypmod FROM under u JOIN pg_type t ON t.oid = u.oid WHERE t.typtype = 'd'
+		  SELECT u.attnum, u.attname, CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END,
+		         CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE u.modifier END, u.element OR t.typtype <> 'd'
+		  FROM under u JOIN pg_type t ON t.oid = u.oid WHERE t.typtype = 'd' OR t.typcategory = 'A' AND t.typlen = -1
 		)
-		SELECT u.attname::text, t.typname::text, coalesce(e.typname::text, ''), u.modifier
-		FROM under u JOIN pg_type t ON t.oid = u.oid LEFT JOIN pg_type e ON t.typcategory = 'A' AND t.typlen = -1 AND e.oid = t.typelem
-		WHERE t.typtype <> 'd' ORDER BY u.attnum`, table)
+		SELECT u.attname::text, t.typname::text, u.element, u.modifier
+		FROM under u JOIN pg_type t ON t.oid = u.oid
+		WHERE t.typtype <> 'd' ORDER BY u.attnum, u.element`, table)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (c comparedColumn, err error) {
+	defer rows.Close()
+	var columns []comparedColumn
+	for rows.Next() {
+		var name, typ string
+		var element bool
 		var modifier int32
-		err = r.Scan(&c.name, &c.typ, &c.elem, &modifier)
+		if err := rows.Scan(&name, &typ, &element, &modifier); err != nil {
+			return nil, err
+		}
+		if element {
+			columns[len(columns)-1].elem = typ
+		} else {
+			columns = append(columns, comparedColumn{name: name, typ: typ})
+		}
+		c := &columns[len(columns)-1]
 		c.digits = -1
 		switch {
-		case c.typ == "money" || c.elem == "money":
+		case typ == "money":
 			c.digits = 2
 		case modifier >= 4 && (modifier-4)>>16 <= 76: // precision << 16 | scale, 11 bits with a sign
 			c.digits = max(0, int((modifier-4)&0x7ff^1024)-1024)
 		}
-		return c, err
-	})
+	}
+	return columns, rows.Err()
 }
 
 // rowsOf are rows as texts, and how often each is there.
@@ -134,7 +153,7 @@ func (r rowsOf) add(values []*string) {
 	var text strings.Builder
 	for i, v := range values {
 		if i > 0 {
-			text.WriteString(" | ")
+			text.WriteString(between)
 		}
 		if v == nil {
 			text.WriteString("NULL")
@@ -145,12 +164,12 @@ func (r rowsOf) add(values []*string) {
 	r[text.String()]++
 }
 
-// differences says what is on one side only, at most a few rows of it.
+// differences says what is on one side only.
 func differences(source, target rowsOf) []string {
 	var all []string
 	for row, n := range source {
 		if target[row] != n {
-			all = append(all, fmt.Sprintf("%d times in PostgreSQL, %d in ClickHouse: %s", n, target[row], shorten(row)))
+			all = append(all, fmt.Sprintf("%d times in PostgreSQL, %d in ClickHouse: %s%s", n, target[row], shorten(row), closest(row, source, target)))
 		}
 	}
 	for row, n := range target {
@@ -162,9 +181,34 @@ func differences(source, target rowsOf) []string {
 	return all
 }
 
+// closest finds the row of the target that begins like a row of the source, and
+// tells in which values they differ.
+func closest(row string, source, target rowsOf) string {
+	values := strings.Split(row, between)
+	for other := range target {
+		others := strings.Split(other, between)
+		if source[other] > 0 || others[0] != values[0] || len(others) != len(values) {
+			continue
+		}
+		text := "; there"
+		for i := range values {
+			if values[i] != others[i] {
+				text += fmt.Sprintf(" value %d is %s and not %s", i+1, shorten(others[i]), shorten(values[i]))
+			}
+		}
+		return text
+	}
+	return ""
+}
+
+const between = " | "
+
 // compared reads a table on both sides. where restricts the rows of the source.
 func (s *scene) compared(table, target, where string, except ...string) ([]string, error) {
+	table = s.ask(`SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = '%s'::regclass`,
+		strings.ReplaceAll(table, "'", "''"))
 	s.execOn(s.source, underSettings)
+	defer s.execOn(s.source, "RESET ALL")
 	columns, err := columnsOf(s.ctx, s.source, table)
 	if err != nil {
 		return nil, err
@@ -304,7 +348,7 @@ func (s *scene) equalWhere(table, target, where string, except ...string) {
 		s.Fatalf("compare %s: %v", table, err)
 	}
 	if len(different) > 0 {
-		s.Errorf("table %s differs in %d rows:\n  %s", table, len(different), strings.Join(different[:min(len(different), 10)], "\n  "))
+		s.Errorf("table %s differs in %d rows:\n  %s", table, len(different), strings.Join(different[max(0, len(different)-10):], "\n  "))
 	}
 }
 
