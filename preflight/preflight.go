@@ -115,7 +115,11 @@ func Tables(ctx context.Context, conn *pgx.Conn, version int, tables []*snapshot
 	if err != nil {
 		return nil, err
 	}
-	found := unreadable
+	hidden, err := hidden(ctx, conn, tables)
+	if err != nil {
+		return nil, err
+	}
+	found := append(unreadable, hidden...)
 	for _, t := range tables {
 		r := t.Relation
 		for _, leaf := range t.Leaves {
@@ -154,15 +158,46 @@ func Tables(ctx context.Context, conn *pgx.Conn, version int, tables []*snapshot
 	return found, nil
 }
 
-func unreadable(ctx context.Context, conn *pgx.Conn, tables []*snapshot.Table) ([]Finding, error) {
-	var oids []uint32
-	names := map[uint32]*change.Relation{}
+// leaves are the heaps that a copy reads.
+func leaves(tables []*snapshot.Table) (oids []uint32, names map[uint32]*change.Relation) {
+	names = map[uint32]*change.Relation{}
 	for _, t := range tables {
 		for _, leaf := range t.Leaves {
 			oids = append(oids, leaf.OID)
 			names[leaf.OID] = &change.Relation{Schema: leaf.Schema, Name: leaf.Name}
 		}
 	}
+	return oids, names
+}
+
+// hidden are tables of which a policy shows the user some rows only. The stream
+// knows no policies, and a copy would bring a part of the table without a word.
+func hidden(ctx context.Context, conn *pgx.Conn, tables []*snapshot.Table) ([]Finding, error) {
+	oids, names := leaves(tables)
+	rows, err := conn.Query(ctx, `
+		SELECT t.oid, current_user::text FROM unnest($1::oid[]) AS t(oid) WHERE pg_catalog.row_security_active(t.oid) ORDER BY t.oid`, oids)
+	if err != nil {
+		return nil, postgres.Doing(err, "look for row-level security on the source's tables")
+	}
+	defer rows.Close()
+	var found []Finding
+	for rows.Next() {
+		var oid uint32
+		var user string
+		if err := rows.Scan(&oid, &user); err != nil {
+			return nil, postgres.Doing(err, "look for row-level security on the source's tables")
+		}
+		found = append(found, Finding{
+			Level: Error,
+			Seen:  fmt.Sprintf("row-level security hides rows of table %s from user %s", names[oid], change.QuoteIdent(user)),
+			Fix:   fmt.Sprintf("ALTER ROLE %s BYPASSRLS;", change.AlwaysQuote(user)),
+		})
+	}
+	return found, postgres.Doing(rows.Err(), "look for row-level security on the source's tables")
+}
+
+func unreadable(ctx context.Context, conn *pgx.Conn, tables []*snapshot.Table) ([]Finding, error) {
+	oids, names := leaves(tables)
 	rows, err := conn.Query(ctx, `
 		SELECT c.oid, pg_catalog.has_schema_privilege(n.oid, 'USAGE'), current_user::text
 		FROM unnest($1::oid[]) AS t(oid) JOIN pg_catalog.pg_class c ON c.oid = t.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

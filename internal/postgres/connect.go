@@ -66,6 +66,8 @@ func sessionSQL() string {
 	settings["statement_timeout"] = "0"
 	settings["lock_timeout"] = "0"
 	settings["idle_in_transaction_session_timeout"] = "0"
+	// A policy that hides rows is an error and not fewer rows.
+	settings["row_security"] = "off"
 	names := make([]string, 0, len(settings))
 	for name := range settings {
 		names = append(names, name)
@@ -84,6 +86,20 @@ func Connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	return connect(ctx, c)
+}
+
+// ConnectPatiently opens a connection for reading much at once.
+func ConnectPatiently(ctx context.Context, dsn string) (*pgx.Conn, error) {
+	c, err := Parse(dsn)
+	if err != nil {
+		return nil, err
+	}
+	ReadPatiently(&c.Config)
+	return connect(ctx, c)
+}
+
+func connect(ctx context.Context, c *pgx.ConnConfig) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {
 		return nil, ConnectFault(err, &c.Config)

@@ -1,0 +1,130 @@
+package postgres
+
+import (
+	"context"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// PatientConn lets what a server sends gather before it reads.
+//
+// A walsender sends every message by itself, and each send that finds its
+// reader asleep has to wake it: on a busy source the waking costs more than the
+// decoding. So messages gather in the socket: after a read that brought
+// something the connection waits a moment and then takes what there is; only
+// when there is nothing does it go to sleep on the socket. A single transaction
+// is delayed by the moment, which is far below what a batch takes to apply.
+//
+// The runtime's poller sleeps on the socket even while nobody reads, and would be
+// woken for every message all the same. So while messages come in crowds the
+// socket is told to call only for many of them at once (SO_RCVLOWAT).
+//
+// What this brings, and what lost: docs/decisions/0002-patient-reads.md.
+type PatientConn struct {
+	net.Conn
+	raw    syscall.RawConn // nil where the connection is not a socket
+	buf    []byte
+	unread []byte
+	busy   bool // the last read brought something
+	crowd  bool // the socket calls for crowds only
+}
+
+const (
+	readSize = 1 << 20
+	moment   = 200 * time.Microsecond
+	callAt   = 256 << 10
+)
+
+// ReadPatiently makes the connections of a configuration patient. The function
+// it returns gives the one that was dialled last.
+func ReadPatiently(c *pgconn.Config) func() *PatientConn {
+	var last *PatientConn
+	dial := c.DialFunc
+	c.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		wire, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		last = newPatientConn(wire)
+		return last, nil
+	}
+	return func() *PatientConn { return last }
+}
+
+func newPatientConn(c net.Conn) *PatientConn {
+	p := &PatientConn{Conn: c}
+	if s, ok := c.(syscall.Conn); ok {
+		if raw, err := s.SyscallConn(); err == nil {
+			p.raw = raw
+		}
+	}
+	return p
+}
+
+// Buffered says whether a read of a little would return at once.
+func (c *PatientConn) Buffered() bool { return len(c.unread) > 0 }
+
+func (c *PatientConn) Read(p []byte) (int, error) {
+	if len(c.unread) == 0 {
+		// A large value is read where it is wanted.
+		if len(p) >= readSize {
+			return c.fill(p)
+		}
+		if c.buf == nil {
+			c.buf = make([]byte, readSize)
+		}
+		n, err := c.fill(c.buf)
+		if n == 0 {
+			return 0, err
+		}
+		// An error beside data comes again with the next read.
+		c.unread = c.buf[:n]
+	}
+	n := copy(p, c.unread)
+	c.unread = c.unread[n:]
+	return n, nil
+}
+
+func (c *PatientConn) fill(p []byte) (int, error) {
+	if c.busy && c.raw != nil {
+		time.Sleep(moment)
+		if n := c.take(p); n > 0 {
+			return n, nil
+		}
+	}
+	c.callForCrowds(false)
+	n, err := c.Conn.Read(p)
+	c.busy = n > 0
+	c.callForCrowds(c.busy)
+	return n, err
+}
+
+// take reads what is there without waiting for more; 0 when there is nothing or
+// the read failed, which the ordinary read then finds too.
+func (c *PatientConn) take(p []byte) int {
+	n := 0
+	err := c.raw.Read(func(fd uintptr) bool {
+		n = readNow(fd, p)
+		return true // do not wait
+	})
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
+}
+
+func (c *PatientConn) callForCrowds(on bool) {
+	if on == c.crowd || c.raw == nil {
+		return
+	}
+	at := 1
+	if on {
+		at = callAt
+	}
+	if err := c.raw.Control(func(fd uintptr) { callWhen(fd, at) }); err == nil {
+		c.crowd = on
+	}
+}
