@@ -37,7 +37,10 @@ func openTarget(ctx context.Context, s settings, log *slog.Logger, join bool) (*
 	dir, embedded := strings.CutPrefix(s.Target, "embedded:")
 	if !embedded {
 		t, err := openClickHouse(ctx, s.Target, s, log)
-		return &warehouse{Target: t}, err
+		if err != nil {
+			return nil, targetFault(err)
+		}
+		return &warehouse{Target: t}, nil
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -67,6 +70,19 @@ func openTarget(ctx context.Context, s settings, log *slog.Logger, join bool) (*
 		return nil, errors.Join(err, engine.Stop())
 	}
 	return &warehouse{Target: t, engine: engine, note: note}, nil
+}
+
+// targetFault: a target that does not let us in is for the user to mend, whether
+// or not it might by itself; nothing has been begun.
+func targetFault(err error) error {
+	remedy := ""
+	switch {
+	case fault.IsUsage(err):
+		return err
+	case fault.Hint(err) == "":
+		remedy = "see that the server runs, and that host and port of the target's DSN are those of the native protocol (9000, or 9440 with secure=true)"
+	}
+	return fault.Precondition(err, remedy)
 }
 
 func engineFault(dir string, err error) error {
