@@ -3,7 +3,6 @@ package replication
 import (
 	"context"
 	"fmt"
-	"net"
 	"strconv"
 
 	"github.com/jackc/pglogrepl"
@@ -20,7 +19,7 @@ type Conn struct {
 	pg *pgconn.PgConn
 	// wire is what pg reads from, for deadlines: pgconn's own way to set them
 	// costs a goroutine per message.
-	wire *patientConn
+	wire *postgres.PatientConn
 	dsn  string
 	// Version is server_version_num: 180004 for 18.4.
 	Version int
@@ -35,18 +34,11 @@ func Connect(ctx context.Context, dsn string) (*Conn, error) {
 	config := parsed.Config
 	config.RuntimeParams["replication"] = "database"
 	c := &Conn{dsn: dsn}
-	dial := config.DialFunc
-	config.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		wire, err := dial(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		c.wire = newPatientConn(wire)
-		return c.wire, nil
-	}
+	wire := postgres.ReadPatiently(&config)
 	if c.pg, err = pgconn.ConnectConfig(ctx, &config); err != nil {
 		return nil, connectFault(err, &config)
 	}
+	c.wire = wire()
 	rows, err := postgres.Exec(ctx, c.pg, "SELECT current_setting('server_version_num')")
 	if err == nil && len(rows) == 1 {
 		c.Version, err = strconv.Atoi(rows[0][0])

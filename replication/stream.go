@@ -194,7 +194,7 @@ func (s *Stream) Next(ctx context.Context, wait time.Duration) (*Event, error) {
 // would cost more than decoding it.
 func (s *Stream) prepareRead(wait time.Duration) error {
 	s.reads++
-	if len(s.conn.wire.unread) > 0 && s.reads%readsPerBeat != 0 {
+	if s.conn.wire.Buffered() && s.reads%readsPerBeat != 0 {
 		return nil
 	}
 	if err := s.Beat(); err != nil {

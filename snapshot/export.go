@@ -58,7 +58,7 @@ type Reader struct {
 // Open connects and takes up the snapshot. A snapshot whose owner is gone is a
 // retryable fault.
 func Open(ctx context.Context, dsn, snapshot string) (*Reader, error) {
-	conn, err := postgres.Connect(ctx, dsn)
+	conn, err := postgres.ConnectPatiently(ctx, dsn)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ type Config struct {
 
 // DefaultChunkBytes keeps a chunk to a second or two of copying, so that workers
 // end together and progress moves.
-const DefaultChunkBytes = 128 << 20
+const DefaultChunkBytes = 64 << 20
 
 // DefaultIdleSave is how much log, in time, an idle pipeline makes the source
 // keep longer; the target is spared the writes.

@@ -30,9 +30,8 @@ type task struct {
 }
 
 type outcome struct {
-	table       *table
-	rows, bytes int64
-	err         error
+	table *table
+	err   error
 }
 
 // load copies what is missing under the snapshot, whose consistent point is at.
@@ -50,7 +49,7 @@ func (a *attempt) load(ctx context.Context, snapshotName string, at change.LSN) 
 	defer cancel()
 	var workers stdsync.WaitGroup
 	for range p.config.Workers {
-		workers.Go(func() { l.work(ctx) })
+		workers.Go(func() { newWorker(l).run(ctx) })
 	}
 	err := l.run(ctx, todo)
 	if err != nil && !errors.Is(err, errStopped) {
@@ -172,61 +171,4 @@ func (l *loader) settle(ctx context.Context, o outcome, last bool) error {
 	t.fail(o.err)
 	l.p.log.Error("a table failed; the others go on", "table", t.name, "error", o.err, "hint", remedy(o.err))
 	return l.remember(ctx, t)
-}
-
-// work copies chunks until there are no more. It reads over one connection, and
-// opens another when an error has cost it that.
-func (l *loader) work(ctx context.Context) {
-	var reader *snapshot.Reader
-	defer func() {
-		if reader != nil {
-			_ = reader.Close(context.WithoutCancel(ctx))
-		}
-	}()
-	for task := range l.tasks {
-		o := outcome{table: task.table}
-		if !task.table.parked.Load() {
-			if reader == nil || !reader.Alive() {
-				reader, o.err = snapshot.Open(ctx, l.p.config.Source, l.snapshot)
-			}
-			if o.err == nil {
-				o.rows, o.bytes, o.err = l.copy(ctx, reader, task)
-			}
-		}
-		select {
-		case l.outcomes <- o:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// countEvery keeps the shared counters out of the row loop.
-const countEvery = 1024
-
-func (l *loader) copy(ctx context.Context, reader *snapshot.Reader, task task) (rows, bytes int64, err error) {
-	into, err := l.p.target.Load(ctx, task.into)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer into.Abort()
-	position := change.Position{Commit: l.at}
-	var pending int64
-	rows, bytes, err = reader.Copy(ctx, task.table.query, task.chunk, func(values []change.Datum, seq uint64) error {
-		position.Seq = seq
-		if pending++; pending == countEvery {
-			task.table.count.loadedRows.Add(pending)
-			pending = 0
-		}
-		return into.Append(values, position)
-	})
-	task.table.count.loadedRows.Add(pending)
-	task.table.count.loadedBytes.Add(bytes)
-	if err == nil {
-		err = into.Finish()
-	}
-	if err != nil {
-		return rows, bytes, fmt.Errorf("copy %s: %w", task.chunk, err)
-	}
-	return rows, bytes, nil
 }
