@@ -92,24 +92,29 @@ type gatherer struct {
 // around; it bounds how long a confirmation or the wish to stop lies about.
 const patience = 100 * time.Millisecond
 
+const eventsPerLook = 256
+
 func (g *gatherer) run(ctx context.Context) (err error) {
 	defer func() {
 		g.stream.Confirm(change.LSN(g.exchange.confirmed.Load()))
 		_ = g.stream.Close(context.WithoutCancel(ctx))
 	}()
 	done, stop := ctx.Done(), g.attempt.p.stop
-	for {
-		select {
-		case <-done:
-			return context.Cause(ctx)
-		case <-stop:
-			return errStopped
-		default:
-		}
-		g.stream.Confirm(change.LSN(g.exchange.confirmed.Load()))
+	for events := uint64(0); ; events++ {
 		event, err := g.stream.Next(ctx, patience)
 		if err != nil {
 			return err
+		}
+		// A look around costs as much as a row, and a quiet stream gives Nothing.
+		if event.Kind == replication.Nothing || events%eventsPerLook == 0 {
+			select {
+			case <-done:
+				return context.Cause(ctx)
+			case <-stop:
+				return errStopped
+			default:
+			}
+			g.stream.Confirm(change.LSN(g.exchange.confirmed.Load()))
 		}
 		if err := g.take(ctx, event); err != nil {
 			return err
