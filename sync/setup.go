@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -296,9 +297,12 @@ func (a *attempt) copyMissing(ctx context.Context, point replication.Point) erro
 	return nil
 }
 
-// temporarySlot is the name of the slot that is only there to give a point. A
-// slot's name has at most 63 bytes.
-func temporarySlot(slot string) string { return slot[:min(len(slot), 55)] + "_copying" }
+// temporarySlot is a name for the slot that is only there to give a point. It is
+// a new one each time: the server may still keep the slot of a connection that
+// was cut off. A slot's name has at most 63 bytes.
+func temporarySlot(slot string) string {
+	return fmt.Sprintf("%s_copying_%04x", slot[:min(len(slot), 50)], rand.N(1<<16))
+}
 
 func states(tables []*table) []apply.TableState {
 	s := make([]apply.TableState, len(tables))

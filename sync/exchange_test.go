@@ -1,0 +1,139 @@
+package sync
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
+)
+
+func exchangeTable() *apply.Table {
+	typ := &change.Type{OID: 25, Name: "text", Kind: change.KindBase, Modifier: -1}
+	return &apply.Table{Name: "t", Relation: &change.Relation{
+		Schema: "public", Name: "t", Columns: []change.Column{{Name: "id", Type: typ, NotNull: true}}, Key: []int{0},
+	}}
+}
+
+func keyed(id string, commit, seq int) *change.Row {
+	return &change.Row{
+		Op: change.Insert, Position: change.Position{Commit: change.LSN(commit), Seq: uint64(seq)},
+		New: []change.Datum{{Format: change.Text, Bytes: []byte(id)}},
+	}
+}
+
+func mustAdd(t *testing.T, x *exchange, table *apply.Table, r *change.Row) {
+	t.Helper()
+	if ok, err := x.add(table, r); !ok || err != nil {
+		t.Fatalf("a row was not taken: %v %v", ok, err)
+	}
+}
+
+// The times of due are compared with these.
+var last = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
+const interval, idle = time.Second, time.Minute
+
+func dueAfter(x *exchange) string {
+	at, ok := x.due(last, interval, idle)
+	switch {
+	case !ok:
+		return "not"
+	case at.IsZero():
+		return "at once"
+	default:
+		return at.Sub(last).String()
+	}
+}
+
+func TestABatchIsDueWhenThereIsReason(t *testing.T) {
+	cases := []struct {
+		name string
+		do   func(t *testing.T, x *exchange, table *apply.Table)
+		want string
+	}{
+		{"an empty one is not", func(*testing.T, *exchange, *apply.Table) {}, "not"},
+		{"half a transaction waits for its end", func(t *testing.T, x *exchange, table *apply.Table) {
+			mustAdd(t, x, table, keyed("a", 10, 1))
+		}, "not"},
+		{"a whole one waits for the interval", func(t *testing.T, x *exchange, table *apply.Table) {
+			mustAdd(t, x, table, keyed("a", 10, 1))
+			x.advance(11, last)
+		}, "1s"},
+		{"a watermark alone is saved now and then", func(_ *testing.T, x *exchange, _ *apply.Table) { x.advance(11, time.Time{}) }, "1m0s"},
+		{"a full one goes at once, inside a transaction too", func(t *testing.T, x *exchange, table *apply.Table) {
+			mustAdd(t, x, table, keyed("a", 10, 1))
+			mustAdd(t, x, table, keyed("b", 10, 2))
+			if ok, _ := x.add(table, keyed("c", 10, 3)); ok {
+				t.Fatal("a full batch takes a row")
+			}
+		}, "at once"},
+		{"a table that changed goes at once", func(t *testing.T, x *exchange, table *apply.Table) {
+			mustAdd(t, x, table, keyed("a", 10, 1))
+			if ok, _ := x.add(exchangeTable(), keyed("b", 10, 2)); ok {
+				t.Fatal("a batch mixes two relations of one table")
+			}
+		}, "at once"},
+		{"the end of a run goes at once", func(_ *testing.T, x *exchange, _ *apply.Table) { x.advance(100, time.Time{}) }, "at once"},
+		{"a table that failed goes at once", func(_ *testing.T, x *exchange, _ *apply.Table) { x.fail(&table{}, errors.New("no")) }, "at once"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			x := newExchange("p", 2, 1<<20, 100)
+			c.do(t, x, exchangeTable())
+			if got := dueAfter(x); got != c.want {
+				t.Fatalf("due %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTheWatermarkStaysInsideATransaction(t *testing.T) {
+	x, table := newExchange("p", 2, 1<<20, 0), exchangeTable()
+	mustAdd(t, x, table, keyed("a", 10, 1))
+	mustAdd(t, x, table, keyed("b", 10, 2))
+	if ok, _ := x.add(table, keyed("c", 10, 3)); ok {
+		t.Fatal("a full batch takes a row")
+	}
+	b, _ := x.take()
+	if b.Watermark != 0 || b.Rows() != 2 || b.Pipeline != "p" {
+		t.Fatalf("watermark %s, %d rows, pipeline %q", b.Watermark, b.Rows(), b.Pipeline)
+	}
+	select {
+	case <-x.room:
+	default:
+		t.Fatal("nobody is told that there is room")
+	}
+	mustAdd(t, x, table, keyed("c", 10, 3))
+	x.advance(11, last)
+	x.giveBack(b)
+	if b, _ = x.take(); b.Watermark != 11 || b.Rows() != 1 {
+		t.Fatalf("watermark %s, %d rows", b.Watermark, b.Rows())
+	}
+}
+
+func TestAnAddedColumnIsFollowedAndOthersAreNot(t *testing.T) {
+	typ := &change.Type{OID: 23, Name: "int4", Kind: change.KindBase, Modifier: -1}
+	value := "7"
+	tab := &table{name: "public.t"}
+	cases := []struct {
+		name string
+		is   change.Column
+		fail bool
+		null bool
+	}{
+		{"without a default it can be NULL", change.Column{Name: "c", Type: typ}, false, true},
+		{"a constant for all rows can be NOT NULL", change.Column{Name: "c", Type: typ, NotNull: true, Missing: &value}, false, false},
+		{"NOT NULL may have come later than the rows at hand", change.Column{Name: "c", Type: typ, NotNull: true}, false, true},
+		{"a default that differs from row to row is not in the log", change.Column{Name: "c", Type: typ, Defaulted: true}, true, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := added(tab, c.is, typ)
+			if (err != nil) != c.fail || err == nil && got.NotNull == c.null {
+				t.Fatalf("%+v, %v", got, err)
+			}
+		})
+	}
+}
