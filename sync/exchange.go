@@ -164,8 +164,12 @@ func (x *exchange) giveBack(b *apply.Batch) {
 }
 
 // wait blocks until there is room, calling beat now and then so that the source
-// knows its reader is alive.
+// knows its reader is alive: also before the first wait, because many short ones
+// can follow each other with few messages in between.
 func (x *exchange) wait(ctx context.Context, beat func() error) error {
+	if err := beat(); err != nil {
+		return err
+	}
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for {
