@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"errors"
+	"testing"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/apply/applytest"
@@ -20,5 +21,65 @@ func failingAt(nth int) func(*plan) {
 		p.wrap = func(target apply.Target) apply.Target {
 			return applytest.NewFaulty(target, applytest.Fault{Method: applytest.Apply, Nth: nth, Kind: applytest.FailAfter, Err: errKilled})
 		}
+	}
+}
+
+// TestTroubleOfTheTargetLosesNothing lets each call fail before and after it has
+// done its work, while tables are copied and while they are streamed.
+func TestTroubleOfTheTargetLosesNothing(t *testing.T) {
+	for _, kind := range []struct {
+		name string
+		kind applytest.Kind
+	}{{"rejected", applytest.Reject}, {"failing after the work", applytest.FailAfter}} {
+		t.Run(kind.name, func(t *testing.T) {
+			onEveryMajor(t, 12, func(s *scene) {
+				s.openBank(3000)
+				w := s.work(2, 3000, 7)
+				var script []applytest.Fault
+				for _, f := range []struct {
+					method applytest.Method
+					nth    int
+				}{
+					{applytest.Prepare, 3}, {applytest.Remember, 1}, {applytest.Remember, 4}, {applytest.Load, 2}, {applytest.Append, 1500}, {applytest.Finish, 3},
+					{applytest.Apply, 1}, {applytest.Apply, 3}, {applytest.Apply, 4}, {applytest.Recall, 3},
+				} {
+					script = append(script, applytest.Fault{Method: f.method, Nth: f.nth, Kind: kind.kind})
+				}
+				// One script for all starts: what fails before anything has moved ends
+				// a run, and is met by a new one.
+				var faulty *applytest.Faulty
+				wrap := func(p *plan) {
+					p.MaxRows = 500
+					p.wrap = func(target apply.Target) apply.Target {
+						if faulty == nil {
+							faulty = applytest.NewFaulty(target, script...)
+						} else {
+							faulty.Target = target
+						}
+						return faulty
+					}
+				}
+				for starts := 1; ; starts++ {
+					err := s.tryCatchUp(wrap)
+					if err == nil {
+						break
+					}
+					if !errors.Is(err, applytest.ErrInjected) || starts > len(script) {
+						s.Fatal(err)
+					}
+				}
+				before := w.committed.Load()
+				s.eventually("more transactions", func() bool { return w.committed.Load() > before+300 })
+				w.stop()
+				s.catchUp(wrap)
+				s.catchUp(wrap)
+				s.equal(bankTables...)
+				for _, m := range []applytest.Method{applytest.Apply, applytest.Finish} {
+					if faulty.Calls(m) < 4 {
+						s.Errorf("%s was called %d times, fewer than the script wants", m, faulty.Calls(m))
+					}
+				}
+			})
+		})
 	}
 }

@@ -1,0 +1,106 @@
+package integration
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// odd are names that PostgreSQL takes.
+var odd = []string{
+	"Capital", "with space", `quo"te`, "do.t", `back\slash`, "emoji 🙂 ünïcode", strings.Repeat("ä", 31) + "x", "'single'", "`tick`",
+	"percent%s", "select", "{table}", "new\nline", "tab\t", "_", "1st", "a,b", "a;b--", "$1", "?",
+}
+
+func TestNamesOfEveryKind(t *testing.T) {
+	onEveryMajor(t, 12, func(s *scene) {
+		for n, name := range odd {
+			q := quoteSQL(name)
+			other := quoteSQL(odd[(n+1)%len(odd)])
+			s.exec("%s", fmt.Sprintf(`CREATE TABLE %[1]s (%[1]s int, %[2]s text, v int[], PRIMARY KEY (%[1]s)); INSERT INTO %[1]s VALUES (1, 'copied')`, q, other))
+		}
+		s.exec(`CREATE SCHEMA "Sch ema.""x"; CREATE TYPE "Sch ema.""x"."Ty pe" AS ENUM ('A b'); CREATE TABLE "Sch ema.""x"."Ta ble" (id int PRIMARY KEY, "Ty pe" "Sch ema.""x"."Ty pe")`)
+		s.config.patterns = []string{"public.*", `"Sch ema.""x".*`}
+		s.catchUp()
+		change := func(n int) {
+			s.exec(`INSERT INTO "Sch ema.""x"."Ta ble" VALUES (%d, 'A b')`, n)
+			for i, name := range odd {
+				s.exec("%s", fmt.Sprintf(`INSERT INTO %[1]s VALUES (%[3]d, 'streamed'); UPDATE %[1]s SET %[2]s = 'changed' WHERE %[1]s = 1; UPDATE %[1]s SET %[1]s = %[3]d + 100 WHERE %[1]s = %[3]d`,
+					quoteSQL(name), quoteSQL(odd[(i+1)%len(odd)]), n))
+			}
+		}
+		change(2)
+		s.catchUp()
+		for _, name := range odd {
+			s.exec("%s", fmt.Sprintf(`ALTER TABLE %s ADD "added ""%s" text DEFAULT 'it''s \'`, quoteSQL(name), strings.ReplaceAll(firstLetter(name), `"`, "")))
+		}
+		change(3)
+		s.catchUp()
+		for _, name := range odd {
+			s.equalTo(quoteSQL(name), name)
+		}
+		s.equalTo(`"Sch ema.""x"."Ta ble"`, `Sch ema."x_Ta ble`)
+		s.command("status").exits(0, `public."with space"`, `"Sch ema.""x"."Ta ble"`)
+		s.command("drop", "--with-data").exits(0)
+		s.nothingLeft()
+	})
+}
+
+// firstLetter leaves room for more within 63 bytes.
+func firstLetter(name string) string { return string([]rune(name)[:1]) }
+
+func TestPatternsSelectTables(t *testing.T) {
+	onNewest(t, func(s *scene) {
+		s.exec(`CREATE SCHEMA "My Schema"; CREATE TABLE "My Schema"."Order Items" (id int PRIMARY KEY); CREATE TABLE "My Schema".other (id int PRIMARY KEY);
+			CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE audit_1 (id int PRIMARY KEY); CREATE UNLOGGED TABLE unlogged (id int PRIMARY KEY);
+			CREATE VIEW a_view AS SELECT 1; CREATE TEMPORARY TABLE temporary (id int); CREATE MATERIALIZED VIEW seen AS SELECT 1 AS id;
+			CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE heir (PRIMARY KEY (id)) INHERITS (parent); INSERT INTO parent VALUES (1); INSERT INTO heir VALUES (2)`)
+		s.command("run", "--table", "public.*", "--table", `"My Schema"."Order Items"`, "--table", "!public.audit_*", "--until", "caught-up").exits(0)
+		s.is("tables", s.warehouse(`SELECT arrayStringConcat(arraySort(groupArray(name)), ', ') FROM system.tables WHERE database = currentDatabase() AND name <> '_pgsluice_state'`),
+			"My Schema_Order Items, heir, orders, parent")
+		s.exec(`INSERT INTO parent VALUES (3); INSERT INTO heir VALUES (4); UPDATE parent SET id = id + 10`)
+		s.command("run", "--table", "public.*", "--table", `"My Schema"."Order Items"`, "--table", "!public.audit_*", "--until", "caught-up").exits(0)
+		s.is("the parent's own rows", s.warehouse(`SELECT arraySort(groupArray(id)) FROM parent FINAL`), "[11,13]")
+		s.is("the heir's rows", s.warehouse(`SELECT arraySort(groupArray(id)) FROM heir FINAL`), "[12,14]")
+	})
+}
+
+func TestATableOfManyColumns(t *testing.T) {
+	onEveryMajor(t, 12, func(s *scene) {
+		var columns, values []string
+		for n := range 1200 {
+			columns, values = append(columns, fmt.Sprintf("c%d int", n)), append(values, fmt.Sprint(n))
+		}
+		s.exec(`CREATE TABLE wide (id int PRIMARY KEY, %s)`, strings.Join(columns, ", "))
+		row := func(id int) { s.exec(`INSERT INTO wide VALUES (%d, %s)`, id, strings.Join(values, ", ")) }
+		row(1)
+		row(2)
+		s.catchUp()
+		row(3)
+		s.exec(`UPDATE wide SET c7 = NULL WHERE id = 1; DELETE FROM wide WHERE id = 2; ALTER TABLE wide ADD more text DEFAULT 'more'; UPDATE wide SET id = 30 WHERE id = 3`)
+		s.catchUp()
+		s.equal("wide")
+	})
+}
+
+func TestManySmallTables(t *testing.T) {
+	onNewest(t, func(s *scene) {
+		const tables = 200
+		s.exec(`DO $$ BEGIN FOR n IN 1..%d LOOP
+			EXECUTE format('CREATE TABLE t%%s (id int PRIMARY KEY, v text)', n); EXECUTE format('INSERT INTO t%%s SELECT n, ''v'' FROM generate_series(1, 10) n', n); END LOOP; END $$`, tables)
+		began := time.Now()
+		r := s.start().streaming()
+		s.Logf("%d tables stream after %v", tables, time.Since(began).Round(time.Millisecond))
+		if took := time.Since(began); took > time.Minute {
+			s.Errorf("the start took %v", took)
+		}
+		s.exec(`DO $$ BEGIN FOR n IN 1..%d LOOP EXECUTE format('UPDATE t%%s SET v = ''w'' WHERE id = 5', n); END LOOP; END $$`, tables)
+		r.here()
+		r.halt()
+		for _, n := range []int{1, 99, tables} {
+			s.equal(fmt.Sprintf("t%d", n))
+		}
+		s.is("tables that stream", fmt.Sprint(len(s.state().Tables)), fmt.Sprint(tables))
+	})
+}
