@@ -47,7 +47,7 @@ func TestKeepalivesAreAnsweredWhileTheTargetIsHeld(t *testing.T) {
 		}).streaming()
 		sender := s.ask(`SELECT active_pid FROM pg_replication_slots WHERE slot_name = '%s'`, s.slot())
 		// More than two batches hold, so that the reader has to stop reading.
-		s.exec(`INSERT INTO t SELECT n, repeat('v', 1000) FROM generate_series(1, 3000) n`)
+		s.exec(`INSERT INTO t SELECT n, repeat('v', 1000) FROM generate_series(1, 2000) n`)
 		<-faulty.Held()
 		end := s.ask(`SELECT pg_current_wal_insert_lsn()`)
 		held := s.ask(`SELECT clock_timestamp()`)
