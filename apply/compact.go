@@ -77,16 +77,6 @@ type Step struct {
 // Len is the number of rows.
 func (t *TableBatch) Len() int { return len(t.entries) }
 
-// Unresolved says whether any row has an Unchanged value.
-func (t *TableBatch) Unresolved() bool {
-	for i := range t.entries {
-		if t.entries[i].flags&unresolved != 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // Row reads row i into r, whose slices are used again.
 func (t *TableBatch) Row(i int, r *Row) {
 	e := &t.entries[i]

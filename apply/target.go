@@ -31,6 +31,10 @@ const (
 	// the stream behind it, wrote: the rows whose version's commit is the given
 	// consistent point or later.
 	Discard
+	// DiscardOlder leaves rows where they are except those from before a copy at
+	// the given consistent point: what an INSERT of a process that was killed
+	// has brought since the table was emptied.
+	DiscardOlder
 )
 
 // Target is a warehouse. Its methods fail with errors that say what was being
@@ -58,7 +62,7 @@ type Target interface {
 	Forget(ctx context.Context, pipeline string) error
 
 	// Prepare makes the table able to hold rows of t.Relation: creates it, or
-	// adds the columns it lacks. copiedAt is read for Discard alone. A table
+	// adds the columns it lacks. copiedAt is read for Discard and DiscardOlder. A table
 	// that cannot hold the relation exactly is a fault that names the column;
 	// nothing is narrowed, dropped or retyped. created says that there was no
 	// such table before. Idempotent. t is retained.

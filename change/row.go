@@ -65,6 +65,19 @@ func Settings() map[string]string {
 	}
 }
 
+// CopyPosition is where the rows of a copy stand that was made at a consistent
+// point. The first transaction of the stream can begin its commit record exactly
+// there. For a row with a key that is no matter: the copy has ordinal 0. In a
+// table without a key the ordinal is the row's place and could be one that the
+// stream gives too, so these rows stand just before; records begin at multiples
+// of 8, so nothing else does.
+func CopyPosition(consistent LSN, keyed bool) Position {
+	if keyed || consistent == 0 {
+		return Position{Commit: consistent}
+	}
+	return Position{Commit: consistent - 1}
+}
+
 // CopiedAt is the Seq of a copied row in a table without a key: its ctid, below
 // the number of the leaf partition it was read from. A row of such a table has
 // no other identity that a second copy under the same snapshot would share.

@@ -63,12 +63,6 @@ func connectFault(err error, config *pgconn.Config) error {
 // Close ends the connection; temporary slots and exported snapshots go with it.
 func (c *Conn) Close(ctx context.Context) error { return c.pg.Close(ctx) }
 
-// Ping sees whether an idle connection is still there.
-func (c *Conn) Ping(ctx context.Context) error {
-	_, err := postgres.Exec(ctx, c.pg, "SELECT 1")
-	return err
-}
-
 // System says which source this is.
 type System struct {
 	// Identifier is the cluster's, the same on its standbys and never on

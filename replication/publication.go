@@ -32,7 +32,6 @@ func (o Operations) String() string {
 
 // Publication is what the source says about a publication.
 type Publication struct {
-	AllTables  bool
 	ViaRoot    bool
 	Operations Operations
 }
@@ -44,7 +43,7 @@ func (c *Conn) FindPublication(ctx context.Context, name string) (*Publication, 
 		root = "pubviaroot"
 	}
 	rows, err := postgres.Exec(ctx, c.pg, fmt.Sprintf(
-		"SELECT puballtables, %s, pubinsert, pubupdate, pubdelete, pubtruncate FROM pg_catalog.pg_publication WHERE pubname = %s",
+		"SELECT %s, pubinsert, pubupdate, pubdelete, pubtruncate FROM pg_catalog.pg_publication WHERE pubname = %s",
 		root, change.QuoteLiteral(name)))
 	if err != nil {
 		return nil, fmt.Errorf("look up publication %s: %w", name, err)
@@ -54,8 +53,8 @@ func (c *Conn) FindPublication(ctx context.Context, name string) (*Publication, 
 	}
 	r := rows[0]
 	return &Publication{
-		AllTables: r[0] == "t", ViaRoot: r[1] == "t",
-		Operations: Operations{Insert: r[2] == "t", Update: r[3] == "t", Delete: r[4] == "t", Truncate: r[5] == "t"},
+		ViaRoot:    r[0] == "t",
+		Operations: Operations{Insert: r[1] == "t", Update: r[2] == "t", Delete: r[3] == "t", Truncate: r[4] == "t"},
 	}, nil
 }
 

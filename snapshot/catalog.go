@@ -147,11 +147,22 @@ func (c *Catalog) Shows(ctx context.Context, xid uint32) (bool, error) {
 	return !held, postgres.Doing(err, "see whether transaction %d is over", xid)
 }
 
+// Gone says which of the tables are not there any more.
+func (c *Catalog) Gone(ctx context.Context, oids []uint32) ([]uint32, error) {
+	rows, err := c.conn.Query(ctx, `
+		SELECT o FROM unnest($1::oid[]) AS o WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = o)`, oids)
+	if err != nil {
+		return nil, postgres.Doing(err, "look for tables that were dropped")
+	}
+	gone, err := pgx.CollectRows(rows, pgx.RowTo[uint32])
+	return gone, postgres.Doing(err, "look for tables that were dropped")
+}
+
 const columnsSQL = `
 SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attndims::int, a.attnotnull, a.%s <> '', a.%s = 'v',
        CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END,
-       a.atthasdef AND NOT a.atthasmissing
-FROM pg_catalog.pg_attribute a
+       (a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL) AND NOT a.atthasmissing
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum`
 

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/internal/postgres"
 )
 
@@ -66,7 +67,8 @@ func Open(ctx context.Context, dsn, snapshot string) (*Reader, error) {
 		"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT %s", change.QuoteLiteral(snapshot))).ReadAll()
 	if err != nil {
 		_ = conn.Close(ctx)
-		return nil, postgres.Doing(err, "read under snapshot %s", snapshot)
+		// The snapshot's owner may be gone; the next attempt has a new one.
+		return nil, fault.Retry(postgres.Doing(err, "read under snapshot %s", snapshot))
 	}
 	return &Reader{conn: conn}, nil
 }

@@ -53,7 +53,7 @@ func (l *applyLoop) run(ctx context.Context, gone <-chan struct{}) error {
 		}
 		reached := l.exchange.until != 0 && l.attempt.pipeline.Watermark >= l.exchange.until
 		l.exchange.giveBack(b)
-		if reached {
+		if reached && !l.exchange.hasFailures() {
 			return errCaughtUp
 		}
 	}
@@ -95,7 +95,9 @@ func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, failed []failure)
 		dirty = append(dirty, f.table.state)
 	}
 	for _, t := range l.attempt.tables {
-		if t.parked.Load() {
+		// Not by parked: the gather loop sets that, and rows from before its
+		// reason are good.
+		if t.state.Phase == apply.Failed {
 			b.Remove(&apply.Table{Number: t.number})
 		}
 	}

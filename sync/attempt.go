@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -24,8 +25,10 @@ type attempt struct {
 	conn     *replication.Conn // nil for a one-shot load
 	system   replication.System
 	pipeline apply.PipelineState
-	first    bool // nothing of it has been begun: what is made can be undone
+	before   apply.State // what was remembered when the attempt began
+	first    bool        // nothing of it has been begun: what is made can be undone
 	tables   []*table
+	left     []apply.TableState            // to be remembered when the stream begins: tables that it goes on without
 	made     []func(context.Context) error // what a first attempt has created so far, to be undone
 }
 
@@ -118,6 +121,7 @@ func (a *attempt) recall(ctx context.Context, streamed bool) error {
 	}
 	a.first = !state.Known() || streamed && state.Pipeline.Slot == ""
 	a.pipeline = state.Pipeline
+	a.before = apply.State{Pipeline: state.Pipeline, Tables: maps.Clone(state.Tables)}
 	if !state.Known() {
 		a.pipeline = apply.PipelineState{Name: p.config.Name, SystemIdentifier: a.system.Identifier, Database: a.system.Database}
 	}
@@ -142,7 +146,16 @@ func (a *attempt) recall(ctx context.Context, streamed bool) error {
 			return err
 		}
 		t.state = state.Tables[t.name]
+		delete(state.Tables, t.name)
 		a.tables = append(a.tables, t)
+	}
+	// The watermark moves on without the tables that are not selected any more:
+	// should they be again, they have to be copied.
+	for _, left := range state.Tables {
+		if left.Phase != apply.Pending {
+			left.Phase = apply.Pending
+			a.left = append(a.left, left)
+		}
 	}
 	return p.checkNames(a.tables)
 }
@@ -169,50 +182,90 @@ func (a *attempt) narrowTables(published map[string]replication.Published) error
 // remembered of it, and makes the target ready for those to be copied.
 func (a *attempt) settleStates(ctx context.Context, retryFailed bool) error {
 	p := a.p
+	var anew []*table
 	for _, t := range a.tables {
-		was := t.state
-		t.skipBefore, t.truncatedAt = was.CopiedAt, was.TruncatedAt
-		if was.Phase == apply.Failed && !retryFailed {
-			t.parked.Store(true)
-			continue
+		if a.planAnew(t, retryFailed) {
+			anew = append(anew, t)
 		}
-		remade := was.OID != 0 && was.OID != t.source.Relation.OID
-		if (was.Phase == apply.Copied || was.Phase == apply.Streaming) && !remade {
-			continue
+	}
+	// Remembered before a row is touched: whatever becomes of this attempt, no
+	// later one takes what an earlier copy left for what is there. In a first
+	// attempt it is remembered together with the slot.
+	if !a.first && len(anew) > 0 {
+		if err := p.target.Remember(ctx, a.pipeline, states(anew)...); err != nil {
+			return fmt.Errorf("remember the state of tables: %w", err)
 		}
-		t.state = apply.TableState{
-			Relation: t.name, OID: t.source.Relation.OID, Target: t.target, Phase: apply.Pending, CopiedAt: was.CopiedAt,
-			Columns: apply.Shape(t.query.Relation),
-		}
-		t.skipBefore, t.truncatedAt = 0, change.Position{}
-		existing, at := p.config.Existing, change.LSN(0)
-		switch {
-		case !p.config.Copy:
-			existing = apply.Keep
-		case was.CopiedAt != 0 && existing == apply.Keep:
-			existing, at = apply.Discard, was.CopiedAt
-		case was.CopiedAt != 0:
-			existing = apply.Truncate
-		}
-		into := &apply.Table{Relation: t.query.Relation, Name: t.target, Number: t.number}
-		created, err := p.target.Prepare(ctx, into, existing, at)
-		if created {
-			a.made = append(a.made, func(ctx context.Context) error { return p.target.Drop(ctx, t.target) })
-		}
-		switch {
-		case err == nil:
-			t.prepared = into
-		case a.first || fault.Retryable(err) || ctx.Err() != nil:
-			return fmt.Errorf("table %s: %w", t.name, err)
-		default:
-			t.fail(err)
-			p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", remedy(err))
-			if err := p.target.Remember(ctx, a.pipeline, t.state); err != nil {
-				return fmt.Errorf("remember the state of %s: %w", t.name, err)
-			}
+	}
+	for _, t := range anew {
+		if err := a.prepare(ctx, t); err != nil {
+			return err
 		}
 	}
 	p.showTables(a.tables)
+	return nil
+}
+
+// planAnew decides, from what is remembered of it, whether a table is to be
+// copied, and gives it a new state then.
+func (a *attempt) planAnew(t *table, retryFailed bool) bool {
+	was := t.state
+	t.skipBefore, t.truncatedAt = was.CopiedAt, was.TruncatedAt
+	remade := was.OID != 0 && was.OID != t.source.Relation.OID
+	switch {
+	case was.Phase == apply.Failed && !retryFailed:
+		t.parked.Store(true)
+		return false
+	case !a.p.config.Copy && remade:
+		t.fail(fault.Permanent(fmt.Errorf("table %s was dropped and made again", t.name), copyIsOff))
+		a.left = append(a.left, t.state)
+		return false
+	case !a.p.config.Copy && was.Phase == apply.Failed:
+		t.state.Hint = copyIsOff
+		t.parked.Store(true)
+		return false
+	case (was.Phase == apply.Copied || was.Phase == apply.Streaming) && !remade:
+		return false
+	}
+	t.state = apply.TableState{
+		Relation: t.name, OID: t.source.Relation.OID, Target: t.target, Phase: apply.Pending, CopiedAt: was.CopiedAt,
+		Columns: apply.Shape(t.query.Relation),
+	}
+	t.skipBefore, t.truncatedAt = 0, change.Position{}
+	return true
+}
+
+const copyIsOff = "with load.copy: false pgsluice cannot bring back what the table has missed: set it to true and start again"
+
+// prepare makes the target ready for a table to be copied.
+func (a *attempt) prepare(ctx context.Context, t *table) error {
+	p := a.p
+	existing, at := p.config.Existing, change.LSN(0)
+	switch {
+	case !p.config.Copy:
+		existing = apply.Keep
+	case t.state.CopiedAt != 0 && existing == apply.Keep:
+		existing, at = apply.Discard, t.state.CopiedAt
+	case t.state.CopiedAt != 0:
+		existing = apply.Truncate
+		t.again = true
+	}
+	into := &apply.Table{Relation: t.query.Relation, Name: t.target, Number: t.number}
+	created, err := p.target.Prepare(ctx, into, existing, at)
+	if created {
+		a.made = append(a.made, func(ctx context.Context) error { return p.target.Drop(ctx, t.target) })
+	}
+	switch {
+	case err == nil:
+		t.prepared = into
+		return nil
+	case a.first || fault.Retryable(err) || ctx.Err() != nil:
+		return fmt.Errorf("table %s: %w", t.name, err)
+	}
+	t.fail(err)
+	p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", remedy(err))
+	if err := p.target.Remember(ctx, a.pipeline, t.state); err != nil {
+		return fmt.Errorf("remember the state of %s: %w", t.name, err)
+	}
 	return nil
 }
 

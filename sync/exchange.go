@@ -121,6 +121,12 @@ func (x *exchange) fail(t *table, err error) {
 	x.signal()
 }
 
+func (x *exchange) hasFailures() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.failed) > 0
+}
+
 // due is when the batch should be taken: at once when it is sealed, when a table
 // failed or the end is reached, interval after last when it holds a whole
 // transaction, idle after last when it carries nothing but a watermark. ok is

@@ -80,9 +80,8 @@ func (l *loader) run(ctx context.Context, todo []*table) error {
 		if len(queue) == 0 && len(todo) > 0 {
 			t := todo[0]
 			todo = todo[1:]
-			into := &apply.Table{Relation: t.query.Relation, Name: t.target, Number: t.number}
 			for _, c := range snapshot.Chunks(t.source, l.attempt.catalog.Version, l.p.config.ChunkBytes) {
-				queue = append(queue, task{table: t, into: into, chunk: c})
+				queue = append(queue, task{table: t, into: t.prepared, chunk: c})
 			}
 			open[t] = len(queue)
 			if err := l.begin(ctx, t); err != nil {
@@ -116,7 +115,7 @@ func (l *loader) run(ctx context.Context, todo []*table) error {
 				return err
 			}
 		case <-stop:
-			l.p.log.Info("stopping after the chunks in hand; the same command goes on where it was")
+			l.p.log.Info("stopping after the chunks in hand; the same command goes on with the tables that are not whole")
 			queue, todo, stop, stopping = nil, nil, nil, true
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -136,6 +135,11 @@ func (l *loader) begin(ctx context.Context, t *table) error {
 }
 
 func (l *loader) end(ctx context.Context, t *table) error {
+	if t.again {
+		if _, err := l.p.target.Prepare(ctx, t.prepared, apply.DiscardOlder, l.at); err != nil {
+			return fmt.Errorf("table %s: %w", t.name, err)
+		}
+	}
 	t.state.Phase, t.state.Rows, t.state.Bytes = apply.Copied, t.count.loadedRows.Load(), t.count.loadedBytes.Load()
 	if err := l.remember(ctx, t); err != nil {
 		return err
@@ -156,6 +160,7 @@ func (l *loader) remember(ctx context.Context, t *table) error {
 // settle takes note of a chunk; last says that it was its table's last.
 func (l *loader) settle(ctx context.Context, o outcome, last bool) error {
 	t := o.table
+	var of *apply.TableError
 	switch {
 	case o.err == nil && t.parked.Load():
 		return nil
@@ -163,8 +168,8 @@ func (l *loader) settle(ctx context.Context, o outcome, last bool) error {
 		return nil
 	case o.err == nil:
 		return l.end(ctx, t)
-	case fault.Retryable(o.err) || ctx.Err() != nil:
-		return o.err
+	case !errors.As(o.err, &of), fault.Retryable(o.err), ctx.Err() != nil:
+		return o.err // not this table's alone
 	case t.parked.Load(): // a second chunk of a table that has failed
 		return nil
 	}

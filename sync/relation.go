@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
@@ -17,6 +18,9 @@ import (
 // was added is followed; any other change is a fault, because rows of the old and
 // the new relation would not mean the same.
 func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationMessage) (*change.Relation, error) {
+	// The loop that asks answers the source's keepalives too.
+	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
+	defer cancel()
 	known := map[string]apply.ColumnShape{}
 	shape := t.shape
 	if t.announced != nil {
@@ -53,24 +57,9 @@ func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationM
 	for i, mc := range m.Columns {
 		was, old := known[mc.Name]
 		is, present := current[mc.Name]
-		c := change.Column{Name: mc.Name, Type: types[i]}
-		switch {
-		case old && (was.TypeOID != mc.TypeOID || was.Modifier != mc.Modifier):
-			return nil, changed("column %s of table %s has changed its type to %s%s", change.QuoteIdent(mc.Name), t.name, types[i], types[i].FormatModifier())
-		case old && present && was.Attnum != is.Attnum:
-			return nil, changed("column %s of table %s is not the column it was: it was dropped or renamed, and another has its name", change.QuoteIdent(mc.Name), t.name)
-		case old:
-			c.Attnum = was.Attnum
-			c.NotNull = present && is.NotNull
-			if present {
-				c.Type.Dimensions = is.Type.Dimensions
-			}
-		case !present:
-			return nil, changed("column %s of table %s was added and is gone again: what older rows hold in it cannot be told", change.QuoteIdent(mc.Name), t.name)
-		default:
-			if c, err = added(t, is, types[i]); err != nil {
-				return nil, err
-			}
+		c, err := followColumn(t, mc, types[i], shapeIf(was, old), columnIf(is, present))
+		if err != nil {
+			return nil, err
 		}
 		if was.Key > 0 {
 			key[was.Key] = i
@@ -86,6 +75,46 @@ func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationM
 		r.Columns[key[place]].NotNull = true
 	}
 	return r, keyStands(t, r, now)
+}
+
+// catalogPatience bounds a look into the catalog.
+const catalogPatience = 15 * time.Second
+
+func shapeIf(s apply.ColumnShape, there bool) *apply.ColumnShape {
+	if !there {
+		return nil
+	}
+	return &s
+}
+
+func columnIf(c change.Column, there bool) *change.Column {
+	if !there {
+		return nil
+	}
+	return &c
+}
+
+// followColumn turns an announced column into a relation's: was is what the
+// target's table stands for, is what the catalog says now, each nil where there
+// is none of the name.
+func followColumn(t *table, m replication.RelationColumn, typ *change.Type, was *apply.ColumnShape, is *change.Column) (change.Column, error) {
+	name := change.QuoteIdent(m.Name)
+	c := change.Column{Name: m.Name, Type: typ}
+	switch {
+	case was == nil && is == nil:
+		return c, changed("column %s of table %s was added and is gone again: what older rows hold in it cannot be told", name, t.name)
+	case was == nil:
+		return added(t, *is, typ)
+	case was.TypeOID != m.TypeOID || was.Modifier != m.Modifier:
+		return c, changed("column %s of table %s has changed its type to %s%s", name, t.name, typ, typ.FormatModifier())
+	case is != nil && was.Attnum != is.Attnum:
+		return c, changed("column %s of table %s is not the column it was: it was dropped or renamed, and another has its name", name, t.name)
+	}
+	c.Attnum = was.Attnum
+	if is != nil {
+		c.NotNull, c.Type.Dimensions = is.NotNull, is.Type.Dimensions
+	}
+	return c, nil
 }
 
 // sameRelation says that a relation that was announced again is the one that it

@@ -164,21 +164,21 @@ func (a *attempt) publication(ctx context.Context) error {
 		return err
 	}
 	if found == nil {
+		// Remembered before it is made, so that a start after a crash in between
+		// knows it for its own.
+		a.pipeline.Publication, a.pipeline.OwnsPublication = name, true
+		if err := a.rememberFirst(ctx); err != nil {
+			return err
+		}
 		if err := a.conn.CreatePublication(ctx, name, p.config.Operations, publicationTables(a.tables)); err != nil {
 			return err
 		}
-		a.pipeline.OwnsPublication = true
 		a.made = append(a.made, func(ctx context.Context) error { return a.conn.DropPublication(ctx, name) })
 		p.log.Info("created publication", "publication", name, "tables", len(a.tables))
 		return nil
 	}
 	if err := a.checkPublication(found); err != nil {
 		return err
-	}
-	if a.first {
-		// One of the name that pgsluice gives was left by a start that was
-		// killed before it was remembered.
-		a.pipeline.OwnsPublication = !p.config.PublicationNamed
 	}
 	published, err := a.conn.Published(ctx, name)
 	if err != nil {
@@ -239,10 +239,9 @@ func (a *attempt) slot(ctx context.Context) (replication.Point, error) {
 	// slot for its own.
 	if a.pipeline.Slot == "" {
 		a.pipeline.Slot, a.pipeline.Publication, a.pipeline.OwnsSlot = name, p.config.Publication, slot == nil
-		if err := p.target.Remember(ctx, a.pipeline); err != nil {
+		if err := a.rememberFirst(ctx, states(a.tables)...); err != nil {
 			return replication.Point{}, err
 		}
-		a.made = append(a.made, func(ctx context.Context) error { return p.target.Forget(ctx, p.config.Name) })
 	}
 	var point replication.Point
 	if slot == nil {
@@ -302,6 +301,25 @@ func (a *attempt) copyMissing(ctx context.Context, point replication.Point) erro
 // was cut off. A slot's name has at most 63 bytes.
 func temporarySlot(slot string) string {
 	return fmt.Sprintf("%s_copying_%04x", slot[:min(len(slot), 50)], rand.N(1<<16))
+}
+
+// rememberFirst remembers a pipeline that is being made. To undo that is to
+// forget it; what a one-shot load of the same name had left is then left again.
+func (a *attempt) rememberFirst(ctx context.Context, tables ...apply.TableState) error {
+	if err := a.p.target.Remember(ctx, a.pipeline, tables...); err != nil {
+		return err
+	}
+	a.made = append(a.made, func(ctx context.Context) error {
+		if a.before.Known() {
+			var was []apply.TableState
+			for _, t := range a.before.Tables {
+				was = append(was, t)
+			}
+			return a.p.target.Remember(ctx, a.before.Pipeline, was...)
+		}
+		return a.p.target.Forget(ctx, a.p.config.Name)
+	})
+	return nil
 }
 
 func states(tables []*table) []apply.TableState {

@@ -63,7 +63,7 @@ func (a *attempt) stream(ctx context.Context, until change.LSN) error {
 
 // markStreaming moves the copied tables on.
 func (a *attempt) markStreaming(ctx context.Context) error {
-	var moved []apply.TableState
+	moved := a.left
 	for _, t := range a.tables {
 		if t.state.Phase == apply.Copied {
 			t.state.Phase = apply.Streaming
@@ -86,6 +86,7 @@ type gatherer struct {
 	byOID    map[uint32]*table
 	// tables are by the relation as it was last announced.
 	tables map[*change.Relation]*table
+	looked time.Time // when the catalog was last asked for dropped tables
 }
 
 // patience is how long a quiet stream is waited for before the loop looks
@@ -115,11 +116,42 @@ func (g *gatherer) run(ctx context.Context) (err error) {
 			default:
 			}
 			g.stream.Confirm(change.LSN(g.exchange.confirmed.Load()))
+			if err := g.lookForDropped(ctx); err != nil {
+				return err
+			}
 		}
 		if err := g.take(ctx, event); err != nil {
 			return err
 		}
 	}
+}
+
+// lookEvery is how often the catalog is asked whether the tables are still
+// there: a DROP leaves no trace in the stream.
+const lookEvery = 10 * time.Second
+
+func (g *gatherer) lookForDropped(ctx context.Context) error {
+	if time.Since(g.looked) < lookEvery {
+		return nil
+	}
+	g.looked = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
+	defer cancel()
+	oids := make([]uint32, 0, len(g.byOID))
+	for oid, t := range g.byOID {
+		if !t.parked.Load() {
+			oids = append(oids, oid)
+		}
+	}
+	gone, err := g.attempt.catalog.Gone(ctx, oids)
+	if err != nil {
+		return err
+	}
+	for _, oid := range gone {
+		g.exchange.fail(g.byOID[oid], fault.Permanent(fmt.Errorf("table %s was dropped in the source", g.byOID[oid].name),
+			"leave it out of the configuration; if it was made again, start pgsluice again and the new one is copied"))
+	}
+	return nil
 }
 
 func (g *gatherer) take(ctx context.Context, e *replication.Event) error {

@@ -36,6 +36,8 @@ type table struct {
 	skipBefore  change.LSN
 	truncatedAt change.Position
 
+	// again: an earlier copy of this pipeline was thrown away for this one.
+	again bool
 	// parked: the table failed, its rows go nowhere.
 	parked atomic.Bool
 	count  *counters

@@ -2,10 +2,12 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/postgres"
 	"github.com/pgsluice/pgsluice/snapshot"
 )
 
@@ -86,7 +88,7 @@ func (w *worker) copy(ctx context.Context, task task) (into apply.Loader, err er
 		return nil, err
 	}
 	count := task.table.count
-	position := change.Position{Commit: w.at}
+	position := change.CopyPosition(w.at, task.into.Relation.Keyed())
 	var pending int64
 	_, bytes, err := w.reader.Copy(ctx, task.table.query, task.chunk, func(values []change.Datum, seq uint64) error {
 		position.Seq = seq
@@ -98,9 +100,14 @@ func (w *worker) copy(ctx context.Context, task task) (into apply.Loader, err er
 	})
 	count.loadedRows.Add(pending)
 	count.loadedBytes.Add(bytes)
-	if err != nil {
-		into.Abort()
-		return nil, err
+	if err == nil {
+		return into, nil
 	}
-	return into, nil
+	into.Abort()
+	var of *apply.TableError
+	if !errors.As(err, &of) && postgres.Code(err) != "" {
+		// What the source answers to one COPY is that table's.
+		err = &apply.TableError{Table: task.into, Err: err}
+	}
+	return nil, err
 }

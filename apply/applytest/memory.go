@@ -194,7 +194,13 @@ func (m *Memory) Prepare(ctx context.Context, table *apply.Table, existing apply
 		clear(t.rows)
 	case apply.Discard:
 		for key, r := range t.rows {
-			if r.position.Commit >= copiedAt {
+			if r.position.Compare(change.CopyPosition(copiedAt, false)) >= 0 {
+				delete(t.rows, key)
+			}
+		}
+	case apply.DiscardOlder:
+		for key, r := range t.rows {
+			if r.position.Compare(change.CopyPosition(copiedAt, false)) < 0 {
 				delete(t.rows, key)
 			}
 		}

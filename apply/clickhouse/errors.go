@@ -45,6 +45,12 @@ var passing = map[int]bool{
 	473: true, // DEADLOCK_AVOIDED
 	999: true, // KEEPER_EXCEPTION
 	745: true, // SERVER_OVERLOADED
+	439: true, // CANNOT_SCHEDULE_TASK
+	173: true, // CANNOT_ALLOCATE_MEMORY
+	203: true, // NO_FREE_CONNECTION
+	74:  true, // CANNOT_READ_FROM_FILE_DESCRIPTOR
+	75:  true, // CANNOT_WRITE_TO_FILE_DESCRIPTOR
+	76:  true, // CANNOT_OPEN_FILE
 }
 
 // codeOf is the server's error code, 0 when the error is not the server's.

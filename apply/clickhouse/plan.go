@@ -54,7 +54,7 @@ func (t *Target) newPlan(table *apply.Table) (*plan, error) {
 		if c.Name == versionColumn || c.Name == deletedColumn {
 			return nil, fault.Precondition(
 				fmt.Errorf("%s has a column named %s, a name that the target keeps for itself", rel, c.Name),
-				fmt.Sprintf("rename the column, or exclude it: {name: %s, exclude: [%s]}", rel, c.Name))
+				"rename the column in the source, or leave the table out")
 		}
 		s := newSpec(c, p.inKey[i], t.version, t.opts.OnUnrepresentable)
 		if p.inKey[i] && s.elem != nil {

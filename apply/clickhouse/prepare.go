@@ -59,8 +59,12 @@ func (t *Target) makeRoom(ctx context.Context, p *plan, existing apply.Existing,
 	case apply.Truncate:
 		return true, t.statements.Exec(ctx, "TRUNCATE TABLE "+p.name)
 	case apply.Discard:
-		from := change.Position{Commit: copiedAt}
+		from := change.CopyPosition(copiedAt, false)
 		if err := t.deleteWhere(ctx, p.name, versionColumn+" >= "+versionOf(from)); err != nil {
+			return false, err
+		}
+	case apply.DiscardOlder:
+		if err := t.deleteWhere(ctx, p.name, versionColumn+" < "+versionOf(change.CopyPosition(copiedAt, false))); err != nil {
 			return false, err
 		}
 	}

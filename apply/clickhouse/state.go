@@ -220,7 +220,18 @@ func (t *Target) Forget(ctx context.Context, pipeline string) error {
 		return t.failed(ctx, doing, err)
 	}
 	known.state = apply.PipelineState{}
-	return nil
+	return t.failed(ctx, doing, t.dropStateIfLast(ctx))
+}
+
+// dropStateIfLast leaves nothing behind when the last pipeline is forgotten. One
+// that is just beginning elsewhere would find its state gone, and begin again.
+func (t *Target) dropStateIfLast(ctx context.Context) error {
+	var left uint64
+	if err := t.statements.QueryRow(ctx, "SELECT count() FROM "+t.tableName(stateTable)+" FINAL").Scan(&left); err != nil || left > 0 {
+		return err
+	}
+	t.state.ready = false
+	return t.statements.Exec(ctx, "DROP TABLE IF EXISTS "+t.tableName(stateTable))
 }
 
 func (t *Target) createState(ctx context.Context) error {

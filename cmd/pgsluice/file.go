@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"reflect"
 	"regexp"
 	"strings"
 
@@ -102,19 +101,4 @@ func plainProblem(p string) string {
 		return fmt.Sprintf("%s: expected %s", m[1], want)
 	}
 	return p
-}
-
-// keys lists the file's keys, dotted, for the documentation's test.
-func keys(t reflect.Type, prefix string) []string {
-	var all []string
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name := prefix + f.Tag.Get("yaml")
-		if f.Type.Kind() == reflect.Struct && f.Type.Name() == "" {
-			all = append(all, keys(f.Type, name+".")...)
-			continue
-		}
-		all = append(all, name)
-	}
-	return all
 }

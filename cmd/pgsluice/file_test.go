@@ -156,6 +156,21 @@ func TestTheDocumentationNamesEveryKeyAndNoOther(t *testing.T) {
 	}
 }
 
+// keys lists the file's keys, dotted, with what stands above them.
+func keys(t reflect.Type, prefix string) []string {
+	var all []string
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name := prefix + f.Tag.Get("yaml")
+		if f.Type.Kind() == reflect.Struct && f.Type.Name() == "" {
+			all = append(all, keys(f.Type, name+".")...)
+			continue
+		}
+		all = append(all, name)
+	}
+	return all
+}
+
 func FuzzConfiguration(f *testing.F) {
 	f.Add(minimal)
 	f.Add("name: ${X}\nsource: {dsn: \"${file:/dev/null}\"}\n")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	stdsync "sync"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/apply/clickhouse"
@@ -21,14 +22,42 @@ type warehouse struct {
 	apply.Target
 	engine *sandbox.ClickHouse
 	note   string // the file that tells others where the engine listens
+	counts *adjustments
 }
 
 func (w *warehouse) Close() error {
 	err := w.Target.Close()
+	w.counts.log()
 	if w.engine != nil {
 		err = errors.Join(err, os.Remove(w.note), w.engine.Stop())
 	}
 	return err
+}
+
+// adjustments counts the values that were not kept as they were.
+type adjustments struct {
+	to     *slog.Logger
+	mu     stdsync.Mutex
+	counts map[adjustment]int64
+}
+
+type adjustment struct{ table, column, reason string }
+
+func (a *adjustments) add(table, column, reason string, n int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.counts == nil {
+		a.counts = map[adjustment]int64{}
+	}
+	a.counts[adjustment{table, column, reason}] += n
+}
+
+func (a *adjustments) log() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for what, n := range a.counts {
+		a.to.Warn("values were adjusted", "table", what.table, "column", what.column, "reason", what.reason, "values", n)
+	}
 }
 
 // openTarget opens what --target names. An embedded one is started, except that
@@ -36,11 +65,11 @@ func (w *warehouse) Close() error {
 func openTarget(ctx context.Context, s settings, log *slog.Logger, join bool) (*warehouse, error) {
 	dir, embedded := strings.CutPrefix(s.Target, "embedded:")
 	if !embedded {
-		t, err := openClickHouse(ctx, s.Target, s, log)
+		w, err := openClickHouse(ctx, s.Target, s, log)
 		if err != nil {
 			return nil, targetFault(err)
 		}
-		return &warehouse{Target: t}, nil
+		return w, nil
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -49,8 +78,8 @@ func openTarget(ctx context.Context, s settings, log *slog.Logger, join bool) (*
 	note := filepath.Join(dir, "listening")
 	if join {
 		if raw, err := os.ReadFile(note); err == nil {
-			if t, err := openClickHouse(ctx, strings.TrimSpace(string(raw)), s, log); err == nil {
-				return &warehouse{Target: t}, nil
+			if w, err := openClickHouse(ctx, strings.TrimSpace(string(raw)), s, log); err == nil {
+				return w, nil
 			}
 			// The note of a process that was killed: start the engine.
 		}
@@ -62,14 +91,15 @@ func openTarget(ctx context.Context, s settings, log *slog.Logger, join bool) (*
 	if err != nil {
 		return nil, engineFault(dir, err)
 	}
-	t, err := openClickHouse(ctx, engine.DSN(""), s, log)
+	w, err := openClickHouse(ctx, engine.DSN(""), s, log)
 	if err == nil {
 		err = os.WriteFile(note, []byte(engine.DSN("")+"\n"), 0o600)
 	}
 	if err != nil {
 		return nil, errors.Join(err, engine.Stop())
 	}
-	return &warehouse{Target: t, engine: engine, note: note}, nil
+	w.engine, w.note = engine, note
+	return w, nil
 }
 
 // targetFault: a target that does not let us in is for the user to mend, whether
@@ -94,10 +124,15 @@ func engineFault(dir string, err error) error {
 	return fault.Precondition(err, "a directory serves one pgsluice at a time")
 }
 
-func openClickHouse(ctx context.Context, dsn string, s settings, log *slog.Logger) (*clickhouse.Target, error) {
-	return clickhouse.Open(ctx, clickhouse.Options{
-		DSN: dsn, OnUnrepresentable: s.OnUnrepresentable, MaxPartsPerSecond: s.MaxPartsPerSecond, Log: log,
+func openClickHouse(ctx context.Context, dsn string, s settings, log *slog.Logger) (*warehouse, error) {
+	counts := &adjustments{to: log.With("pipeline", s.Name)}
+	t, err := clickhouse.Open(ctx, clickhouse.Options{
+		DSN: dsn, OnUnrepresentable: s.OnUnrepresentable, MaxPartsPerSecond: s.MaxPartsPerSecond, Log: log, Adjusted: counts.add,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return &warehouse{Target: t, counts: counts}, nil
 }
 
 // announce says where an embedded warehouse can be queried.

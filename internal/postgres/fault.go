@@ -17,6 +17,7 @@ var verdicts = map[string]struct {
 	remedy string
 }{
 	"08":    {retry, ""}, // connection exceptions
+	"57014": {retry, ""}, // query_canceled, by somebody or by a standby's conflict
 	"57P01": {retry, ""}, // admin_shutdown
 	"57P02": {retry, ""}, // crash_shutdown
 	"57P03": {retry, ""}, // cannot_connect_now
