@@ -40,8 +40,16 @@ func TestTroubleOfTheTargetLosesNothing(t *testing.T) {
 					method applytest.Method
 					nth    int
 				}{
-					{applytest.Prepare, 3}, {applytest.Remember, 1}, {applytest.Remember, 4}, {applytest.Load, 2}, {applytest.Append, 1500}, {applytest.Finish, 3},
-					{applytest.Apply, 1}, {applytest.Apply, 3}, {applytest.Apply, 4}, {applytest.Recall, 3},
+					{applytest.Prepare, 3},
+					{applytest.Remember, 1},
+					{applytest.Remember, 4},
+					{applytest.Load, 2},
+					{applytest.Append, 1500},
+					{applytest.Finish, 3},
+					{applytest.Apply, 1},
+					{applytest.Apply, 3},
+					{applytest.Apply, 4},
+					{applytest.Recall, 3},
 				} {
 					script = append(script, applytest.Fault{Method: f.method, Nth: f.nth, Kind: kind.kind})
 				}
