@@ -222,6 +222,7 @@ func (a *attempt) planAnew(t *table, retryFailed bool) bool {
 	case !a.p.config.Copy && was.Phase == apply.Failed:
 		t.state.Hint = copyIsOff
 		t.parked.Store(true)
+		a.left = append(a.left, t.state)
 		return false
 	case (was.Phase == apply.Copied || was.Phase == apply.Streaming) && !remade:
 		return false
