@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/pgsluice/pgsluice/apply"
@@ -70,7 +69,6 @@ type running struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error
-	over   atomic.Bool
 }
 
 // start runs the pipeline until it is stopped, or ends by itself.
