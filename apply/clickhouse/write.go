@@ -15,7 +15,7 @@ import (
 // more than blockBytes.
 const (
 	fetchBytes = 16 << 20
-	fetchFirst = 4096 // keys of the first portion, before the size of values is known
+	fetchFirst = 64 // keys of the first portion, before the size of values is known
 	blockBytes = 64 << 20
 )
 
