@@ -73,6 +73,15 @@ func (c *Conn) Published(ctx context.Context, name string) (map[string]Published
 	if c.Version >= 150000 {
 		// Names are joined by a character that no identifier can hold.
 		detail = "array_to_string(attnames, E'\\x01'), coalesce(rowfilter, ''), true"
+		if c.Version < 160000 {
+			// This one lists generated columns, which it never sends.
+			detail = `array_to_string(ARRAY(
+			  SELECT listed FROM unnest(attnames) AS listed WHERE NOT EXISTS (
+			    SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+			    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+			    WHERE n.nspname = schemaname AND c.relname = tablename AND a.attname = listed AND a.attgenerated <> '')), E'\x01'),
+			  coalesce(rowfilter, ''), true`
+		}
 	}
 	rows, err := postgres.Exec(ctx, c.pg, fmt.Sprintf(
 		"SELECT schemaname, tablename, %s FROM pg_catalog.pg_publication_tables WHERE pubname = %s",
