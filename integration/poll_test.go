@@ -10,7 +10,7 @@ import (
 
 // patience is far beyond what anything here takes; it bounds a test that waits
 // for something that never comes.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // poll asks until the condition holds.
 func poll(ctx context.Context, most time.Duration, holds func() (bool, error)) error {
