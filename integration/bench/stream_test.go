@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,20 +84,20 @@ func (r *rig) latency(flush string) {
 	}
 	defer func() { _ = conn.Close(r.Context()) }()
 	var seen []time.Duration
-	const warmUp, samples = 5, 100
-	// An odd pace, so that the probes do not march in step with the flushes.
-	pace := time.NewTicker(137 * time.Millisecond)
-	defer pace.Stop()
+	const warmUp, samples = 5, 60
+	r.until(time.Minute, func() bool {
+		return r.warehouse("SELECT count() FROM system.tables WHERE database = 'latency' AND name = 'probe'") == "1"
+	})
 	for i := range warmUp + samples {
-		<-pace.C
-		if _, err := conn.Exec(r.Context(), "INSERT INTO probe SELECT coalesce(max(id), 0) + 1, now() FROM probe"); err != nil {
+		// A pause of any length, or the probes march in step with the flushes.
+		<-time.After(rand.N(700 * time.Millisecond))
+		var id string
+		if err := conn.QueryRow(r.Context(), "INSERT INTO probe SELECT coalesce(max(id), 0) + 1, now() FROM probe RETURNING id::text").Scan(&id); err != nil {
 			r.Fatal(err)
 		}
 		committed := time.Now()
-		id := r.ask("SELECT max(id)::text FROM probe")
 		r.until(time.Minute, func() bool {
-			return r.warehouse("SELECT count() FROM system.tables WHERE database = 'latency' AND name = 'probe'") == "1" &&
-				r.warehouse("SELECT count() FROM latency.probe FINAL WHERE id = "+id) == "1"
+			return r.warehouse("SELECT count() FROM latency.probe FINAL WHERE id = "+id) == "1"
 		})
 		if i >= warmUp {
 			seen = append(seen, time.Since(committed))
