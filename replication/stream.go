@@ -71,6 +71,8 @@ type Stream struct {
 	inside  bool       // between Begin and Commit
 	commit  change.LSN // of the open transaction
 	xid     uint32     // of the open transaction
+	sentAt  uint64     // the server's clock when it sent the message; microseconds
+	behind  bool       // that was long after the open transaction's commit
 	seq     uint64
 	confirm change.LSN
 	sent    change.LSN
@@ -177,6 +179,7 @@ func (s *Stream) Next(ctx context.Context, wait time.Duration) (*Event, error) {
 	switch m := msg.(type) {
 	case *pgproto3.CopyData:
 		err = s.copyData(ctx, m.Data)
+		s.conn.wire.Gather(s.behind)
 	case *pgproto3.ErrorResponse:
 		err = startFault(pgconn.ErrorResponseToPgError(m), s.options.Slot)
 	case *pgproto3.CopyDone, *pgproto3.CommandComplete, *pgproto3.ReadyForQuery:
@@ -205,13 +208,18 @@ func (s *Stream) prepareRead(wait time.Duration) error {
 
 const readsPerBeat = 1024
 
+// backlog is how far behind its log a server is, in microseconds, when it is
+// worth its while to send much at once.
+const backlog = 1_000_000
+
 func (s *Stream) copyData(ctx context.Context, data []byte) error {
 	r := &reader{b: data}
 	switch kind := r.u8(); kind {
 	case pglogrepl.PrimaryKeepaliveMessageByteID:
 		return s.keepalive(r)
 	case pglogrepl.XLogDataByteID:
-		r.take(24) // WAL start, WAL end, the server's clock
+		r.take(16) // WAL start, WAL end
+		s.sentAt = r.u64()
 		if len(r.b) == 0 {
 			return fmt.Errorf("decode the replication stream: %w", errShort)
 		}
@@ -247,8 +255,10 @@ func (s *Stream) message(ctx context.Context, r *reader) error {
 		return s.row(change.Op(kind), r)
 	case 'B':
 		s.commit, s.seq, s.inside = change.LSN(r.u64()), 0, true
-		s.event.Kind, s.event.Position, s.event.Time = Begin, change.Position{Commit: s.commit}, pgTime(r.u64())
+		committed := r.u64()
+		s.event.Kind, s.event.Position, s.event.Time = Begin, change.Position{Commit: s.commit}, pgTime(committed)
 		s.xid = r.u32()
+		s.behind = int64(s.sentAt-committed) > backlog
 	case 'C':
 		r.u8() // flags
 		commit, end := change.LSN(r.u64()), change.LSN(r.u64())

@@ -22,6 +22,8 @@ import (
 // woken for every message all the same. So while messages come in crowds the
 // socket is told to call only for many of them at once (SO_RCVLOWAT).
 //
+// A server with a backlog can be spared even the sending: see Gather.
+//
 // What this brings, and what lost: docs/decisions/0002-patient-reads.md.
 type PatientConn struct {
 	net.Conn
@@ -30,21 +32,34 @@ type PatientConn struct {
 	unread []byte
 	busy   bool // the last read brought something
 	crowd  bool // the socket calls for crowds only
+
+	backlog   bool // what Gather was told last
+	gathering bool
+	piled     bool      // the last read was one of a pile, and more is behind it
+	emptied   time.Time // when the last pile came to its end
 }
 
 const (
 	readSize = 1 << 20
 	moment   = 200 * time.Microsecond
 	callAt   = 256 << 10
+
+	// A server near by fills the socket in a few milliseconds, and its own side
+	// of the connection, some megabytes, in not less than a tenth of a second.
+	gatherFor = 40 * time.Millisecond
+	// A shorter read was the end of the pile.
+	pieceSize = 16 << 10
+	// The next piece is on its way as soon as this one is read.
+	pieceWait = 50 * time.Microsecond
 )
 
 // ReadPatiently makes the connections of a configuration patient. The function
 // it returns gives the one that was dialled last.
 func ReadPatiently(c *pgconn.Config) func() *PatientConn {
 	var last *PatientConn
-	dial := c.DialFunc
+	dialer := &net.Dialer{Timeout: c.ConnectTimeout, Control: smallSegments}
 	c.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		wire, err := dial(ctx, network, addr)
+		wire, err := dialer.DialContext(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
@@ -88,10 +103,29 @@ func (c *PatientConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Gather says whether the server has a backlog, of which it had better send much
+// at once. Then the socket holds little and is read at long intervals: a send to
+// a full socket only adds to a pile on the server's side, where a send to an open
+// one goes through the whole network stack, for each message. The pile then comes
+// in few large pieces. Only for servers near by, where a small window is enough
+// to fill the line; elsewhere nothing changes.
+func (c *PatientConn) Gather(on bool) {
+	if on == c.backlog || c.raw == nil {
+		return
+	}
+	c.backlog = on
+	_ = c.raw.Control(func(fd uintptr) {
+		if on && !near(fd) || !on && !c.gathering {
+			return
+		}
+		holdLittle(fd, on)
+		c.gathering, c.piled = on, false
+	})
+}
+
 func (c *PatientConn) fill(p []byte) (int, error) {
 	if c.busy && c.raw != nil {
-		time.Sleep(moment)
-		if n := c.take(p); n > 0 {
+		if n := c.gathered(p); n > 0 {
 			return n, nil
 		}
 	}
@@ -100,6 +134,34 @@ func (c *PatientConn) fill(p []byte) (int, error) {
 	c.busy = n > 0
 	c.callForCrowds(c.busy)
 	return n, err
+}
+
+// gathered waits for more than one message and takes what there is; 0 when there
+// is nothing.
+func (c *PatientConn) gathered(p []byte) int {
+	if !c.gathering {
+		time.Sleep(moment)
+		return c.take(p)
+	}
+	if c.piled {
+		n := c.take(p)
+		if n == 0 {
+			time.Sleep(pieceWait)
+			n = c.take(p)
+		}
+		if c.piled = n >= pieceSize; !c.piled {
+			c.emptied = time.Now()
+		}
+		if n > 0 {
+			return n
+		}
+	}
+	time.Sleep(time.Until(c.emptied.Add(gatherFor)))
+	n := c.take(p)
+	if c.piled = n >= pieceSize; !c.piled {
+		c.emptied = time.Now()
+	}
+	return n
 }
 
 // take reads what is there without waiting for more; 0 when there is nothing or
