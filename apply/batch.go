@@ -16,8 +16,8 @@ type Batch struct {
 	// Pipeline says whose watermark it is; a Reset leaves it.
 	Pipeline string
 	// Watermark: every transaction whose commit record ends at or below it is
-	// wholly in this batch or an earlier one. It does not move when a batch
-	// ends inside a transaction; 0 then means "as before".
+	// wholly in this batch or an earlier one. 0 means "as before": the batch
+	// ends inside a transaction, or a later one's will do.
 	Watermark change.LSN
 	// CommitTime is the source's clock at the commit of the last transaction
 	// that the batch has rows of.

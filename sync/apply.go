@@ -20,10 +20,19 @@ type applyLoop struct {
 	exchange *exchange
 	byNumber map[int]*table
 	last     time.Time // when the last batch was taken
+	// saved is the watermark that the target remembers, since savedAt.
+	saved   change.LSN
+	savedAt time.Time
 }
 
+// saveEvery is how often, at most, a watermark is remembered: a row of state is
+// as dear to a warehouse as a row of data, and one for each of many small batches
+// would be a good part of its work. What is applied and not remembered is applied
+// again after a crash, which changes nothing.
+const saveEvery = 500 * time.Millisecond
+
 func newApplyLoop(a *attempt, x *exchange) *applyLoop {
-	l := &applyLoop{p: a.p, attempt: a, exchange: x, byNumber: map[int]*table{}}
+	l := &applyLoop{p: a.p, attempt: a, exchange: x, byNumber: map[int]*table{}, saved: a.pipeline.Watermark}
 	for _, t := range a.tables {
 		l.byNumber[t.number] = t
 	}
@@ -31,8 +40,19 @@ func newApplyLoop(a *attempt, x *exchange) *applyLoop {
 }
 
 // run goes on until the watermark reaches the exchange's until, the pipeline is
-// stopped or the gather loop is gone. A batch in hand is finished first.
+// stopped or the gather loop is gone. A batch in hand is finished first, and what
+// is applied is remembered, unless it was the target that failed.
 func (l *applyLoop) run(ctx context.Context, gone <-chan struct{}) error {
+	err := l.loop(ctx, gone)
+	if errors.Is(err, errStopped) {
+		if saving := l.save(ctx); saving != nil {
+			return saving
+		}
+	}
+	return err
+}
+
+func (l *applyLoop) loop(ctx context.Context, gone <-chan struct{}) error {
 	pacer, _ := l.p.target.(apply.Pacer)
 	for {
 		if err := l.wait(ctx, gone); err != nil {
@@ -48,10 +68,7 @@ func (l *applyLoop) run(ctx context.Context, gone <-chan struct{}) error {
 		if err := l.apply(ctx, b, failed); err != nil {
 			return err
 		}
-		if b.Watermark > 0 {
-			l.exchange.confirmed.Store(uint64(b.Watermark))
-		}
-		reached := l.exchange.until != 0 && l.attempt.pipeline.Watermark >= l.exchange.until
+		reached := l.exchange.until != 0 && l.saved >= l.exchange.until
 		l.exchange.giveBack(b)
 		if reached && !l.exchange.hasFailures() {
 			return errCaughtUp
@@ -70,8 +87,16 @@ func (l *applyLoop) wait(ctx context.Context, gone <-chan struct{}) error {
 		default:
 		}
 		sleep := time.Hour
+		if l.saved < l.attempt.pipeline.Watermark {
+			if sleep = time.Until(l.savedAt.Add(saveEvery)); sleep <= 0 {
+				if err := l.save(ctx); err != nil {
+					return err
+				}
+				continue
+			}
+		}
 		if at, ok := l.exchange.due(l.last, l.p.config.FlushInterval, l.p.config.IdleSave); ok {
-			if sleep = time.Until(at); sleep <= 0 {
+			if sleep = min(sleep, time.Until(at)); sleep <= 0 {
 				return nil
 			}
 		}
@@ -116,6 +141,10 @@ func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, failed []failure)
 	if b.Empty() && b.Watermark <= l.attempt.pipeline.Watermark {
 		return nil
 	}
+	watermark := b.Watermark
+	if !b.Empty() && time.Since(l.savedAt) < saveEvery && (l.exchange.until == 0 || watermark < l.exchange.until) {
+		b.Watermark = 0
+	}
 	for {
 		err := l.p.target.Apply(ctx, b)
 		if err == nil {
@@ -132,7 +161,10 @@ func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, failed []failure)
 			return err
 		}
 	}
-	l.applied(b)
+	l.applied(b, watermark)
+	if b.Watermark > 0 {
+		l.remembered()
+	}
 	return nil
 }
 
@@ -178,16 +210,34 @@ func (l *applyLoop) remember(ctx context.Context, dirty []apply.TableState) erro
 		return fmt.Errorf("remember the state of tables: %w", err)
 	}
 	l.p.showTables(l.attempt.tables)
+	l.remembered()
 	return nil
 }
 
-func (l *applyLoop) applied(b *apply.Batch) {
+// save has the target remember what is applied.
+func (l *applyLoop) save(ctx context.Context) error {
+	if l.saved == l.attempt.pipeline.Watermark || ctx.Err() != nil {
+		return nil
+	}
+	if err := l.p.target.Remember(ctx, l.attempt.pipeline); err != nil {
+		return fmt.Errorf("remember the watermark: %w", err)
+	}
+	l.remembered()
+	return nil
+}
+
+// remembered: the target remembers the watermark, and the source may forget what
+// is below it.
+func (l *applyLoop) remembered() {
+	l.saved, l.savedAt = l.attempt.pipeline.Watermark, time.Now()
+	l.exchange.confirmed.Store(uint64(l.saved))
+}
+
+func (l *applyLoop) applied(b *apply.Batch, watermark change.LSN) {
 	for _, tb := range b.Tables() {
 		l.byNumber[tb.Table.Number].count.applied.Add(int64(tb.Len()))
 	}
-	if b.Watermark > l.attempt.pipeline.Watermark {
-		l.attempt.pipeline.Watermark = b.Watermark
-	}
+	l.attempt.pipeline.Watermark = max(l.attempt.pipeline.Watermark, watermark)
 	l.p.show(func(s *shown) {
 		s.watermark = l.attempt.pipeline.Watermark
 		s.applied += int64(b.Rows())

@@ -11,8 +11,9 @@ import (
 	"github.com/pgsluice/pgsluice/apply"
 )
 
-// How many tables of a batch are written at the same time.
-const parallelTables = 4
+// How many tables of a batch are written at the same time. A small block is mostly
+// waiting, so more than there are cores.
+const parallelTables = 8
 
 // Apply implements [apply.Target]. Each table's rows are one INSERT of one
 // block, which the server makes visible at once or not at all; only when all
