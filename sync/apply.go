@@ -183,7 +183,7 @@ func (l *applyLoop) prepare(ctx context.Context, b *apply.Batch, tb *apply.Table
 			b.Remove(tb.Table)
 			return true, nil
 		}
-		if before := len(t.state.Columns); before != len(tb.Table.Relation.Columns) {
+		if before := len(t.state.Columns); before < len(tb.Table.Relation.Columns) {
 			l.p.log.Info("columns added", "table", t.name, "columns", len(tb.Table.Relation.Columns)-before)
 		}
 		t.prepared = tb.Table

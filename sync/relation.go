@@ -67,7 +67,12 @@ func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationM
 		r.Columns = append(r.Columns, c)
 		delete(known, mc.Name)
 	}
-	for name := range known {
+	for name, was := range known {
+		// A stretch that is replayed can begin before an ADD COLUMN that the
+		// target's table has had. Its rows hold in it what older rows hold.
+		if is, present := current[name]; present && is.Attnum == was.Attnum {
+			continue
+		}
 		return nil, changed("column %s of table %s was dropped or renamed", change.QuoteIdent(name), t.name)
 	}
 	for place := 1; place <= len(key); place++ {

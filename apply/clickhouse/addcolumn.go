@@ -15,8 +15,8 @@ import (
 // addColumn adds a column that the source got after the table was made. Rows
 // that are there already never arrive again, so what PostgreSQL shows for them,
 // [change.Column].Missing, becomes the column's default: it is what ClickHouse
-// computes for parts that lack the column. Rows that arrive always name all
-// columns, and never meet it.
+// computes for parts that lack the column, and for rows from before the change
+// that are replayed behind it. All others name all columns, and never meet it.
 func (t *Target) addColumn(ctx context.Context, p *plan, i int, empty bool) error {
 	s, c := p.specs[i], &p.table.Relation.Columns[i]
 	name := change.QuoteIdent(c.Name)
