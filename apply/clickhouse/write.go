@@ -66,9 +66,8 @@ func (w *writer) rows(ctx context.Context) error {
 		}
 	}
 	// A row that left its key needs the old key's row, and that row's tombstone
-	// is among those above: both go in one block, or a crash in between would
-	// leave the tombstone alone.
-	if _, err := w.resolve(ctx, needed, moved); err != nil {
+	// is among those above: it must not be written alone.
+	if err := w.moved(ctx, needed, moved); err != nil {
 		return err
 	}
 	return w.resolveInPortions(ctx, needed, still)
