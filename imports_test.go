@@ -27,7 +27,7 @@ var everywhere = []string{"internal/fault"}
 var house = map[string]room{
 	"change":            {why: "it is the vocabulary: everybody speaks it, so it can know nobody"},
 	"internal/fault":    {why: "it judges errors for everybody, so it can know nobody"},
-	"internal/postgres": {ours: []string{"change"}, theirs: []string{"github.com/jackc/pgx/v5"}, why: "it opens connections to a source and judges its answers; what is done over them is others' business"},
+	"internal/postgres": {ours: []string{"change"}, theirs: []string{"github.com/jackc/pgx/v5", "golang.org/x/sys/unix"}, why: "it opens connections to a source and judges its answers; what is done over them is others' business"},
 	"internal/sandbox":  {why: "it starts servers for tests, demo and the embedded target, and knows nothing of what they are for"},
 	"typemap":           {ours: []string{"change"}, why: "the meaning of a value must not depend on who sends or stores it"},
 	"replication": {

@@ -49,7 +49,9 @@ func TestAColumnIsAddedOnceWhenACrashComesRightAfter(t *testing.T) {
 		s.exec(`CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 5)`)
 		s.catchUp()
 		s.exec(`ALTER TABLE t ADD a int NOT NULL DEFAULT 7; INSERT INTO t VALUES (6, 6)`)
-		for _, method := range []applytest.Method{applytest.Prepare, applytest.Remember, applytest.Apply} {
+		for i, method := range []applytest.Method{applytest.Prepare, applytest.Remember, applytest.Apply} {
+			// Something to apply, also where the run before got as far as it was to.
+			s.exec(`INSERT INTO t VALUES (%d, %d)`, 10+i, i)
 			err := s.tryCatchUp(func(p *plan) {
 				p.wrap = func(target apply.Target) apply.Target {
 					return applytest.NewFaulty(target, applytest.Fault{Method: method, Nth: 1, Kind: applytest.FailAfter, Err: errKilled})
