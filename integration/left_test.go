@@ -1,6 +1,9 @@
 package integration
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // nothingLeft wants neither slot nor publication on the source, and neither
 // tables nor state in the target.
@@ -12,7 +15,7 @@ func (s *scene) nothingLeft(except ...string) {
 		s.Fatal(err)
 	}
 	for _, table := range strings.Fields(string(tables)) {
-		if !contains(except, table) {
+		if !slices.Contains(except, table) {
 			s.Errorf("table %s is left in the target", table)
 		}
 	}
