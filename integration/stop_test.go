@@ -50,6 +50,24 @@ func TestASecondSignalStopsAtOnce(t *testing.T) {
 	})
 }
 
+func TestASlotThatHasToWaitSaysForWhatAndCanBeStopped(t *testing.T) {
+	onEveryMajor(t, 12, func(s *scene) {
+		s.exec(`CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)`)
+		open := s.connect(s.name)
+		s.execOn(open, `BEGIN; INSERT INTO t VALUES (2)`)
+		for _, stop := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+			p := s.pgsluice(append([]string{"run", "--table", "public.*"}, s.both()...)...).says("the replication slot waits for transactions").says("process ")
+			p.signal(stop)
+			p.exits(0, "stopping after the work in hand")
+			s.nothingLeft()
+		}
+		p := s.pgsluice(append([]string{"run", "--table", "public.*", "--until", "caught-up"}, s.both()...)...).says("the replication slot waits for transactions")
+		s.execOn(open, `COMMIT`)
+		p.exits(0)
+		s.equal("t")
+	})
+}
+
 func TestRunUntilAnLSNEndsThere(t *testing.T) {
 	onEveryMajor(t, 12, func(s *scene) {
 		s.exec(`CREATE TABLE t (id int PRIMARY KEY)`)

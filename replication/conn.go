@@ -60,6 +60,20 @@ func connectFault(err error, config *pgconn.Config) error {
 	return postgres.ConnectFault(err, config)
 }
 
+// PID is the process of the server that serves the connection.
+func (c *Conn) PID() uint32 { return c.pg.PID() }
+
+// Cancel asks the server to give up the command that the connection waits for,
+// which then fails. Any goroutine.
+func (c *Conn) Cancel(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	if err := c.pg.CancelRequest(ctx); err != nil {
+		return fmt.Errorf("cancel a command on the source: %w", err)
+	}
+	return nil
+}
+
 // Close ends the connection; temporary slots and exported snapshots go with it.
 func (c *Conn) Close(ctx context.Context) error { return c.pg.Close(ctx) }
 

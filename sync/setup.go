@@ -3,7 +3,6 @@ package sync
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -245,7 +244,7 @@ func (a *attempt) slot(ctx context.Context) (replication.Point, error) {
 	}
 	var point replication.Point
 	if slot == nil {
-		if point, err = a.conn.CreateSlot(ctx, name, false); err != nil {
+		if point, err = a.createSlot(ctx, a.conn, name, false); err != nil {
 			return point, err
 		}
 		a.made = append(a.made, func(ctx context.Context) error { return a.conn.DropSlot(ctx, name) })
@@ -283,7 +282,7 @@ func (a *attempt) copyMissing(ctx context.Context, point replication.Point) erro
 			return err
 		}
 		defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-		if point, err = conn.CreateSlot(ctx, temporarySlot(p.config.Slot), true); err != nil {
+		if point, err = a.createSlot(ctx, conn, temporarySlot(p.config.Slot), true); err != nil {
 			return err
 		}
 	}
@@ -294,13 +293,6 @@ func (a *attempt) copyMissing(ctx context.Context, point replication.Point) erro
 		t.skipBefore, t.truncatedAt = t.state.CopiedAt, t.state.TruncatedAt
 	}
 	return nil
-}
-
-// temporarySlot is a name for the slot that is only there to give a point. It is
-// a new one each time: the server may still keep the slot of a connection that
-// was cut off. A slot's name has at most 63 bytes.
-func temporarySlot(slot string) string {
-	return fmt.Sprintf("%s_copying_%04x", slot[:min(len(slot), 50)], rand.N(1<<16))
 }
 
 // rememberFirst remembers a pipeline that is being made. To undo that is to
