@@ -62,6 +62,8 @@ func Settings() map[string]string {
 		"xmlbinary":          "base64",
 		"lc_monetary":        "C",
 		"search_path":        "pg_catalog",
+		// The names that regclass and its like print.
+		"quote_all_identifiers": "off",
 	}
 }
 

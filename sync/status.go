@@ -47,7 +47,9 @@ func Inspect(ctx context.Context, name, source string, target apply.Target) (Sta
 	if !s.Known || p.Slot == "" {
 		return s, nil
 	}
-	s.Watermark = p.Watermark.String()
+	if p.Watermark > 0 {
+		s.Watermark = p.Watermark.String()
+	}
 	if err := s.askSource(ctx, source, p.Watermark); err != nil {
 		s.SourceError = err.Error()
 	}
@@ -73,6 +75,9 @@ func (s *Status) askSource(ctx context.Context, source string, watermark change.
 		return err
 	}
 	s.Running, s.SlotLost, s.RetainedBytes = slot.Active, slot.Lost, slot.Retained
-	s.LagBytes = max(0, int64(system.Flushed)-int64(watermark))
+	// Without a watermark the slot is still being made, and nothing is behind it.
+	if watermark > 0 {
+		s.LagBytes = max(0, int64(system.Flushed)-int64(watermark))
+	}
 	return nil
 }

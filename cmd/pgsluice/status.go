@@ -89,7 +89,10 @@ func printStatus(out io.Writer, s sync.Status) {
 		fmt.Fprintf(w, "slot\t%s is LOST, the source has removed log it needs: drop the pipeline and load it again\n", s.Slot)
 	default:
 		state := "not running"
-		if s.Running {
+		switch {
+		case s.Running && s.Watermark == "":
+			state = "making its slot, which waits for transactions that were open before it"
+		case s.Running:
 			state = "running"
 		}
 		fmt.Fprintf(w, "state\t%s\nslot\t%s\npublication\t%s\nlag\t%s\nretained WAL\t%s\n",

@@ -66,6 +66,9 @@ func sessionSQL() string {
 	settings["statement_timeout"] = "0"
 	settings["lock_timeout"] = "0"
 	settings["idle_in_transaction_session_timeout"] = "0"
+	// What is written is a publication, and only where the user has asked for a run.
+	settings["default_transaction_read_only"] = "off"
+	settings["standard_conforming_strings"] = "on"
 	// A policy that hides rows is an error and not fewer rows.
 	settings["row_security"] = "off"
 	names := make([]string, 0, len(settings))
@@ -77,6 +80,8 @@ func sessionSQL() string {
 	for _, name := range names {
 		fmt.Fprintf(&sql, "SET %s = %s;", name, change.QuoteLiteral(settings[name]))
 	}
+	// PostgreSQL 17 and later have it.
+	sql.WriteString("SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout';")
 	return sql.String()
 }
 
