@@ -72,7 +72,8 @@ type Stream struct {
 	commit  change.LSN // of the open transaction
 	xid     uint32     // of the open transaction
 	sentAt  uint64     // the server's clock when it sent the message; microseconds
-	behind  bool       // that was long after the open transaction's commit
+	size    int        // of the last messages, in bytes, on average
+	gather  bool       // the server has a backlog of small messages
 	seq     uint64
 	confirm change.LSN
 	sent    change.LSN
@@ -179,7 +180,7 @@ func (s *Stream) Next(ctx context.Context, wait time.Duration) (*Event, error) {
 	switch m := msg.(type) {
 	case *pgproto3.CopyData:
 		err = s.copyData(ctx, m.Data)
-		s.conn.wire.Gather(s.behind)
+		s.conn.wire.Gather(s.gather)
 	case *pgproto3.ErrorResponse:
 		err = startFault(pgconn.ErrorResponseToPgError(m), s.options.Slot)
 	case *pgproto3.CopyDone, *pgproto3.CommandComplete, *pgproto3.ReadyForQuery:
@@ -212,7 +213,12 @@ const readsPerBeat = 1024
 // worth its while to send much at once.
 const backlog = 1_000_000
 
+// smallMessage is how many bytes a message may have on average for its sending to
+// be worth sparing. Larger ones are sooner held up by a socket that holds little.
+const smallMessage = 512
+
 func (s *Stream) copyData(ctx context.Context, data []byte) error {
+	s.size += (len(data) - s.size) / 64
 	r := &reader{b: data}
 	switch kind := r.u8(); kind {
 	case pglogrepl.PrimaryKeepaliveMessageByteID:
@@ -258,7 +264,7 @@ func (s *Stream) message(ctx context.Context, r *reader) error {
 		committed := r.u64()
 		s.event.Kind, s.event.Position, s.event.Time = Begin, change.Position{Commit: s.commit}, pgTime(committed)
 		s.xid = r.u32()
-		s.behind = int64(s.sentAt-committed) > backlog
+		s.gather = int64(s.sentAt-committed) > backlog && s.size < smallMessage
 	case 'C':
 		r.u8() // flags
 		commit, end := change.LSN(r.u64()), change.LSN(r.u64())
