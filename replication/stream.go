@@ -73,6 +73,7 @@ type Stream struct {
 	xid     uint32     // of the open transaction
 	sentAt  uint64     // the server's clock when it sent the message; microseconds
 	size    int        // of the last messages, in bytes, on average
+	asked   bool       // the server waits for a report
 	gather  bool       // the server has a backlog of small messages
 	seq     uint64
 	confirm change.LSN
@@ -181,6 +182,9 @@ func (s *Stream) Next(ctx context.Context, wait time.Duration) (*Event, error) {
 	case *pgproto3.CopyData:
 		err = s.copyData(ctx, m.Data)
 		s.conn.wire.Gather(s.gather)
+		if err == nil && s.asked {
+			s.asked, err = false, s.report(time.Now(), false)
+		}
 	case *pgproto3.ErrorResponse:
 		err = startFault(pgconn.ErrorResponseToPgError(m), s.options.Slot)
 	case *pgproto3.CopyDone, *pgproto3.CommandComplete, *pgproto3.ReadyForQuery:
@@ -248,9 +252,7 @@ func (s *Stream) keepalive(r *reader) error {
 	if !s.inside {
 		s.event.Kind, s.event.End = Idle, end
 	}
-	if reply {
-		return s.report(time.Now(), false)
-	}
+	s.asked = s.asked || reply
 	return nil
 }
 
