@@ -14,6 +14,7 @@ type Table struct {
 	Name string
 	// Number is the table's place in the pipeline's list; see Batch.Add.
 	Number int
+	Wishes Wishes
 }
 
 // Existing says what Prepare does with a table that is already there.

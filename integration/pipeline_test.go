@@ -13,20 +13,19 @@ import (
 	"github.com/pgsluice/pgsluice/replication"
 	"github.com/pgsluice/pgsluice/snapshot"
 	"github.com/pgsluice/pgsluice/sync"
-	"github.com/pgsluice/pgsluice/typemap"
 )
 
 // plan is a pipeline that a test is about to run, with settings that make
 // batches small and the waiting short.
 type plan struct {
 	sync.Config
-	policy typemap.Policy
+	policy apply.Policy
 	// wrap puts something between the pipeline and the target.
 	wrap func(apply.Target) apply.Target
 }
 
 func (s *scene) plan() *plan {
-	p := &plan{policy: typemap.Fail}
+	p := &plan{policy: apply.Fail}
 	p.Config = sync.Config{
 		Name: s.name, Source: s.sourceDSN(), Slot: s.slot(), Publication: s.slot(),
 		TargetName: func(schema, table string) string {
@@ -51,7 +50,7 @@ func (s *scene) plan() *plan {
 }
 
 // openTarget opens the scene's database in ClickHouse; nothing paces it.
-func (s *scene) openTarget(policy typemap.Policy) *clickhouse.Target {
+func (s *scene) openTarget(policy apply.Policy) *clickhouse.Target {
 	s.Helper()
 	target, err := clickhouse.Open(s.ctx, clickhouse.Options{
 		DSN: s.targetDSN(), OnUnrepresentable: policy, Log: slog.New(slog.NewTextHandler(s.logged, nil)),
@@ -181,7 +180,7 @@ func (s *scene) tryCatchUp(change ...func(*plan)) error {
 // state is what the target remembers of the pipeline.
 func (s *scene) state() apply.State {
 	s.Helper()
-	target := s.openTarget(typemap.Fail)
+	target := s.openTarget(apply.Fail)
 	defer target.Close()
 	state, err := target.Recall(s.ctx, s.name)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/pgsluice/pgsluice/apply"
-	"github.com/pgsluice/pgsluice/typemap"
 )
 
 // carried is a type, the column it becomes, and values with what ClickHouse
@@ -168,7 +167,7 @@ func TestAValueThatCannotBeHeld(t *testing.T) {
 	t.Run("becomes NULL where that is wanted", func(t *testing.T) {
 		onNewest(t, func(s *scene) {
 			s.exec(setup)
-			null := func(p *plan) { p.policy = typemap.MakeNull }
+			null := func(p *plan) { p.policy = apply.MakeNull }
 			s.exec(`INSERT INTO t VALUES (2, 'infinity', '-infinity', 'NaN')`)
 			s.catchUp(null)
 			s.exec(`INSERT INTO t VALUES (3, '-infinity', 'infinity', 'NaN')`)
@@ -185,7 +184,7 @@ func TestAValueThatCannotBeHeld(t *testing.T) {
 	t.Run("becomes the nearest where that is wanted", func(t *testing.T) {
 		onNewest(t, func(s *scene) {
 			s.exec(setup)
-			clamp := func(p *plan) { p.policy = typemap.Clamp }
+			clamp := func(p *plan) { p.policy = apply.Clamp }
 			s.exec(`INSERT INTO t (id, d, w) VALUES (2, 'infinity', '-infinity'), (3, '0044-03-15 BC', '20000-01-01')`)
 			s.catchUp(clamp)
 			s.exec(`INSERT INTO t (id, d, w) VALUES (12, 'infinity', '-infinity'), (13, '0044-03-15 BC', '20000-01-01')`)

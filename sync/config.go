@@ -25,6 +25,9 @@ type Config struct {
 	Patterns []snapshot.Pattern
 	// TargetName gives the target's name for a table.
 	TargetName func(schema, table string) string
+	// Wishes are what single tables want, by their quoted name with schema, as
+	// change.Relation.String writes it. A name that no table has is a fault.
+	Wishes map[string]TableWish
 	// Existing is what to do with target tables that hold rows before the
 	// pipeline's first copy: Refuse, Truncate or Keep.
 	Existing apply.Existing
@@ -52,6 +55,19 @@ type Config struct {
 	Until         change.LSN
 
 	Log *slog.Logger
+}
+
+// TableWish is what the user wants of one table. Columns are named as the source
+// names them.
+type TableWish struct {
+	// Target names the target's table in the place of TargetName; empty for it.
+	Target string
+	// Exclude are columns that are left out of the copy and of the stream.
+	Exclude []string
+	// Where is the source's condition on the rows, empty for all: of the COPY, and
+	// on PostgreSQL 15 and later of the publication.
+	Where string
+	apply.Wishes
 }
 
 // DefaultChunkBytes keeps a chunk to a second or two of copying, so that workers

@@ -12,7 +12,7 @@
 // compared, replayed and compacted without regard to how they came.
 //
 // The package knows no target. What a target cannot hold is the target's to
-// find and the [Policy]'s to decide; what lies outside the class itself, such
+// find and the user's to decide; what lies outside the class itself, such
 // as infinity in a date, is reported as an [Edge] beside the value.
 //
 // Decoding allocates nothing, apart from the destination of text that grows,

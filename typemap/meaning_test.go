@@ -114,17 +114,6 @@ func TestAUserMayAskForADecimal(t *testing.T) {
 	}
 }
 
-func TestPoliciesAreReadByTheWordsTheyPrint(t *testing.T) {
-	for _, p := range []Policy{Fail, MakeNull, Clamp} {
-		if q, err := ParsePolicy(p.String()); q != p || err != nil {
-			t.Errorf("%v is read as %v, %v", p, q, err)
-		}
-	}
-	if _, err := ParsePolicy("ignore"); err == nil {
-		t.Error("an unknown word is no error")
-	}
-}
-
 func TestEveryEdgeAndClassHasAName(t *testing.T) {
 	seen := map[string]bool{}
 	for e := Fits; e <= WrongDimensions; e++ {
@@ -139,7 +128,7 @@ func TestEveryEdgeAndClassHasAName(t *testing.T) {
 		}
 		seen[c.String()] = true
 	}
-	if (WrongDimensions+1).String() != "Edge(8)" || (Array+1).String() != "Class(17)" || Policy(9).String() != "Policy(9)" {
+	if (WrongDimensions+1).String() != "Edge(8)" || (Array+1).String() != "Class(17)" {
 		t.Error("what is unknown does not say so")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/typemap"
 )
@@ -61,7 +62,7 @@ type spec struct {
 	// nullable: the wire has a null map. mayBeNull: the source has NULLs, which
 	// an array, never Nullable, shows as empty.
 	nullable, mayBeNull bool
-	policy              typemap.Policy
+	policy              apply.Policy
 	limits              bounds
 	elem                *spec
 }
@@ -83,11 +84,11 @@ var errNull = errors.New("a NULL arrived for a column that was NOT NULL when the
 // that can.
 type edgeError struct {
 	edge   typemap.Edge
-	policy typemap.Policy
+	policy apply.Policy
 }
 
 func (e *edgeError) Error() string {
-	if e.policy == typemap.Fail {
+	if e.policy == apply.Fail {
 		return e.edge.String()
 	}
 	return fmt.Sprintf("%s, and on_unrepresentable: %s knows no value to put there", e.edge, e.policy)

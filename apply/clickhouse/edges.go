@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/typemap"
 )
 
@@ -11,7 +12,7 @@ func (c *column) adjust(edge typemap.Edge, err error) error {
 		return err
 	}
 	switch c.policy {
-	case typemap.Clamp:
+	case apply.Clamp:
 		if edge == typemap.NaN || edge == typemap.WrongDimensions {
 			return &edgeError{edge, c.policy}
 		}
@@ -19,7 +20,7 @@ func (c *column) adjust(edge typemap.Edge, err error) error {
 			c.nulls = append(c.nulls, 0)
 		}
 		c.rows++
-	case typemap.MakeNull:
+	case apply.MakeNull:
 		if !c.nullable && (c.elem == nil || !c.mayBeNull) {
 			return &edgeError{edge, c.policy}
 		}

@@ -3,8 +3,8 @@ package clickhouse
 import (
 	"testing"
 
+	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
-	"github.com/pgsluice/pgsluice/typemap"
 )
 
 // FuzzColumns feeds bytes to a column of every type: the answer is a value or an
@@ -16,7 +16,7 @@ func FuzzColumns(f *testing.F) {
 		stampType, stampTZType, jsonbType, moodType, vectorType, numericType(9, 2), numericType(18, 2), numericType(38, 2), numericType(76, 2),
 		numericType(0, 0), arrayOf(int4Type, 1), arrayOf(textType, 2), arrayOf(numericType(9, 2), 3), arrayOf(dateType, 1),
 	} {
-		for _, policy := range []typemap.Policy{typemap.Fail, typemap.MakeNull, typemap.Clamp} {
+		for _, policy := range []apply.Policy{apply.Fail, apply.MakeNull, apply.Clamp} {
 			for _, notNull := range []bool{false, true} {
 				specs = append(specs, newSpec(&change.Column{Name: "c", Type: typ, NotNull: notNull}, false, version{26, 7}, policy))
 			}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/internal/fault"
-	"github.com/pgsluice/pgsluice/typemap"
 )
 
 // Options say where the target is and how it behaves. DSN alone is required.
@@ -23,7 +22,7 @@ type Options struct {
 	// tables have the server answer an insert when it is on the disk).
 	DSN string
 	// OnUnrepresentable says what becomes of values that a column cannot hold.
-	OnUnrepresentable typemap.Policy
+	OnUnrepresentable apply.Policy
 	// MaxPartsPerSecond bounds how fast Pace lets batches make parts, over all
 	// tables; 0 is no bound.
 	MaxPartsPerSecond float64

@@ -3,13 +3,14 @@ package clickhouse
 import (
 	"fmt"
 
+	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/typemap"
 )
 
 // newSpec plans a column: which type it has in ClickHouse and how its values
 // are written. It never fails: what has no type of its own is String.
-func newSpec(c *change.Column, inKey bool, v version, policy typemap.Policy) *spec {
+func newSpec(c *change.Column, inKey bool, v version, policy apply.Policy) *spec {
 	s := &spec{
 		name:      c.Name,
 		meaning:   typemap.Resolve(c.Type),
@@ -19,7 +20,7 @@ func newSpec(c *change.Column, inKey bool, v version, policy typemap.Policy) *sp
 	s.nullable = s.mayBeNull
 	if inKey {
 		// A clamped key would be another row's key.
-		s.policy = typemap.Fail
+		s.policy = apply.Fail
 	}
 	s.resolve(v, c.Type.Underlying().Kind == change.KindArray)
 	return s

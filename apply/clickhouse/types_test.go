@@ -10,7 +10,6 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
-	"github.com/pgsluice/pgsluice/typemap"
 )
 
 // loadOne loads one value of a type into a table of its own and reads it as
@@ -125,7 +124,7 @@ func TestEdgesMeetThePolicy(t *testing.T) {
 		{arrayOf(int4Type, 2), "{1,2}", "wrong dimensions", "[]", refused, refused},
 		{arrayOf(dateType, 1), "{infinity,2024-01-01}", "infinity", "[NULL,'2024-01-01']", "[NULL,'2024-01-01']", "['9999-12-31','2024-01-01']"},
 	} {
-		for _, policy := range []typemap.Policy{typemap.Fail, typemap.MakeNull, typemap.Clamp} {
+		for _, policy := range []apply.Policy{apply.Fail, apply.MakeNull, apply.Clamp} {
 			for _, notNull := range []bool{false, true} {
 				var adjusted []string
 				target := open(t, func(o *Options) {
@@ -134,8 +133,8 @@ func TestEdgesMeetThePolicy(t *testing.T) {
 						adjusted = append(adjusted, fmt.Sprintf("%s.%s %s %d", table, column, reason, n))
 					}
 				})
-				want := map[typemap.Policy]string{typemap.Fail: refused, typemap.MakeNull: c.null, typemap.Clamp: c.clamped}[policy]
-				if policy == typemap.MakeNull && notNull {
+				want := map[apply.Policy]string{apply.Fail: refused, apply.MakeNull: c.null, apply.Clamp: c.clamped}[policy]
+				if policy == apply.MakeNull && notNull {
 					want = c.nullNotNull
 				}
 				got, err := loadOne(t, target, c.typ, notNull, c.value)

@@ -16,7 +16,6 @@ import (
 	"github.com/pgsluice/pgsluice/replication"
 	"github.com/pgsluice/pgsluice/snapshot"
 	"github.com/pgsluice/pgsluice/sync"
-	"github.com/pgsluice/pgsluice/typemap"
 )
 
 // defaultTarget needs no server of the user's.
@@ -53,7 +52,7 @@ type settings struct {
 	Target            string
 	TargetGiven       bool
 	MaxPartsPerSecond float64
-	OnUnrepresentable typemap.Policy
+	OnUnrepresentable apply.Policy
 }
 
 // resolve makes the pipelines that flags and files describe: one for each file,
@@ -188,7 +187,7 @@ func (f *flags) fill(s *settings, c *file, p *problems) {
 		p.addf("stream.max_parts_per_second: use 0 for no limit, or more")
 	}
 	s.Operations = operations(c.Stream.Operations, p)
-	policy, err := typemap.ParsePolicy(c.OnUnrepresentable.or("error"))
+	policy, err := apply.ParsePolicy(c.OnUnrepresentable.or("error"))
 	if err != nil {
 		p.addf("on_unrepresentable: %v", err)
 	}

@@ -1,0 +1,76 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Level says whether a [Finding] stands in the way.
+type Level uint8
+
+// The levels, from good to bad.
+const (
+	LevelOK Level = iota
+	LevelWarning
+	LevelError
+)
+
+var levelNames = [...]string{"ok", "warning", "error"}
+
+// String is the level's word in reports.
+func (l Level) String() string {
+	if int(l) < len(levelNames) {
+		return levelNames[l]
+	}
+	return fmt.Sprintf("Level(%d)", uint8(l))
+}
+
+// MarshalText writes the level's word.
+func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// Finding is one thing about the source or the target that was looked at before
+// a run.
+type Finding struct {
+	Level Level `json:"level"`
+	// Check names what was looked at, such as wal_level. Scripts rely on it.
+	Check string `json:"check"`
+	// On is the table or column it is about, as SQL writes it; empty for the
+	// server.
+	On string `json:"on,omitempty"`
+	// Seen says what is the case, as a sentence without a full stop.
+	Seen string `json:"seen"`
+	// Fix is the statement or setting that mends it, with a comment where that
+	// does not say it; empty where all is well.
+	Fix string `json:"fix,omitempty"`
+}
+
+// Findings are what a check has to say.
+type Findings []Finding
+
+// Worst is the highest level among them.
+func (all Findings) Worst() Level {
+	worst := LevelOK
+	for _, f := range all {
+		worst = max(worst, f.Level)
+	}
+	return worst
+}
+
+// Err joins the errors among the findings into one precondition fault; nil when
+// there are none.
+func (all Findings) Err() error {
+	var seen, fixes []string
+	for _, f := range all {
+		if f.Level == LevelError {
+			seen = append(seen, f.Seen)
+			if f.Fix != "" {
+				fixes = append(fixes, f.Fix)
+			}
+		}
+	}
+	if len(seen) == 0 {
+		return nil
+	}
+	return Precondition(errors.New(strings.Join(seen, "; ")), strings.Join(fixes, "\n"))
+}
