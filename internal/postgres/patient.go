@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"net"
+	"sync"
 	"syscall"
 	"time"
 
@@ -33,10 +34,14 @@ type PatientConn struct {
 	busy   bool // the last read brought something
 	crowd  bool // the socket calls for crowds only
 
-	backlog   bool // what Gather was told last
-	gathering bool
-	piled     bool      // the last read was one of a pile, and more is behind it
-	emptied   time.Time // when the last pile came to its end
+	backlog   bool      // what Gather was told last
+	gathering bool      // and the server is near
+	emptied   time.Time // when the last pile came to its end; zero while more of it is to come
+
+	timer    *time.Timer
+	mu       sync.Mutex
+	deadline time.Time     // for reads; zero: none
+	moved    chan struct{} // it is another than when a pause began
 }
 
 const (
@@ -70,7 +75,7 @@ func ReadPatiently(c *pgconn.Config) func() *PatientConn {
 }
 
 func newPatientConn(c net.Conn) *PatientConn {
-	p := &PatientConn{Conn: c}
+	p := &PatientConn{Conn: c, timer: time.NewTimer(time.Hour), moved: make(chan struct{}, 1)}
 	if s, ok := c.(syscall.Conn); ok {
 		if raw, err := s.SyscallConn(); err == nil {
 			p.raw = raw
@@ -115,11 +120,10 @@ func (c *PatientConn) Gather(on bool) {
 	}
 	c.backlog = on
 	_ = c.raw.Control(func(fd uintptr) {
-		if on && !near(fd) || !on && !c.gathering {
-			return
+		if gather := on && near(fd); gather != c.gathering {
+			holdLittle(fd, gather)
+			c.gathering, c.emptied = gather, time.Time{}
 		}
-		holdLittle(fd, on)
-		c.gathering, c.piled = on, false
 	})
 }
 
@@ -140,25 +144,27 @@ func (c *PatientConn) fill(p []byte) (int, error) {
 // is nothing.
 func (c *PatientConn) gathered(p []byte) int {
 	if !c.gathering {
-		time.Sleep(moment)
+		c.pause(time.Now().Add(moment))
 		return c.take(p)
 	}
-	if c.piled {
-		n := c.take(p)
-		if n == 0 {
-			time.Sleep(pieceWait)
-			n = c.take(p)
+	if c.emptied.IsZero() {
+		if n := c.takePiece(p); n > 0 {
+			return n
 		}
-		if c.piled = n >= pieceSize; !c.piled {
-			c.emptied = time.Now()
-		}
-		if n > 0 {
+		c.pause(time.Now().Add(pieceWait))
+		if n := c.takePiece(p); n > 0 {
 			return n
 		}
 	}
-	time.Sleep(time.Until(c.emptied.Add(gatherFor)))
+	c.pause(c.emptied.Add(gatherFor))
+	return c.takePiece(p)
+}
+
+// takePiece takes a piece of a pile, and notes when that was the last.
+func (c *PatientConn) takePiece(p []byte) int {
 	n := c.take(p)
-	if c.piled = n >= pieceSize; !c.piled {
+	c.emptied = time.Time{}
+	if n < pieceSize {
 		c.emptied = time.Now()
 	}
 	return n
@@ -189,4 +195,55 @@ func (c *PatientConn) callForCrowds(on bool) {
 	if err := c.raw.Control(func(fd uintptr) { callWhen(fd, at) }); err == nil {
 		c.crowd = on
 	}
+}
+
+// pause waits until then, but no longer than a read may.
+func (c *PatientConn) pause(until time.Time) {
+	for {
+		end := until
+		c.mu.Lock()
+		if !c.deadline.IsZero() && c.deadline.Before(end) {
+			end = c.deadline
+		}
+		c.mu.Unlock()
+		wait := time.Until(end)
+		if wait <= 0 {
+			return
+		}
+		c.timer.Reset(wait)
+		select {
+		case <-c.timer.C:
+		case <-c.moved:
+		}
+	}
+}
+
+// SetDeadline implements [net.Conn].
+func (c *PatientConn) SetDeadline(t time.Time) error { return c.setDeadline(t, c.Conn.SetDeadline) }
+
+// SetReadDeadline implements [net.Conn].
+func (c *PatientConn) SetReadDeadline(t time.Time) error {
+	return c.setDeadline(t, c.Conn.SetReadDeadline)
+}
+
+// Close implements [net.Conn].
+func (c *PatientConn) Close() error {
+	return c.setDeadline(longAgo, func(time.Time) error { return c.Conn.Close() })
+}
+
+var longAgo = time.Unix(1, 0)
+
+// setDeadline has pauses end when reads do.
+func (c *PatientConn) setDeadline(t time.Time, set func(time.Time) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := set(t)
+	if err == nil {
+		c.deadline = t
+		select {
+		case c.moved <- struct{}{}:
+		default:
+		}
+	}
+	return err
 }
