@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pgsluice/pgsluice/change"
 )
@@ -55,6 +56,40 @@ func feed(s *Stream, m []byte) error {
 func mustFeed(t *testing.T, s *Stream, m []byte) {
 	t.Helper()
 	if err := feed(s, m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOnlyABacklogOfSmallMessagesIsOne(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		late time.Duration
+		size int
+		want bool
+	}{
+		{"small messages, long after their commit", 2 * time.Second, 100, true},
+		{"small messages, soon after their commit", time.Second, 100, false},
+		{"small messages, by a clock that was set back", -2 * time.Second, 100, false},
+		{"large messages, long after their commit", 2 * time.Second, 1000, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := testStream()
+			header := new(message).u8('w').u64(1).u64(2).u64(uint64(c.late.Microseconds())).Bytes()
+			other := append(bytes.Clone(header), 'O')
+			for range 1000 {
+				mustTake(t, s, append(other, make([]byte, c.size-len(other))...))
+			}
+			mustTake(t, s, append(header, begin(100)...)) // whose commit's time is 0
+			if s.backlog() != c.want {
+				t.Errorf("%t, %d bytes on average", s.backlog(), s.size)
+			}
+		})
+	}
+}
+
+func mustTake(t *testing.T, s *Stream, data []byte) {
+	t.Helper()
+	if err := s.copyData(context.Background(), data); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -74,7 +74,6 @@ type Stream struct {
 	sentAt  uint64     // the server's clock when it sent the message; microseconds
 	size    int        // of the last messages, in bytes, on average
 	asked   bool       // the server waits for a report
-	gather  bool       // the server has a backlog of small messages
 	seq     uint64
 	confirm change.LSN
 	sent    change.LSN
@@ -181,7 +180,9 @@ func (s *Stream) Next(ctx context.Context, wait time.Duration) (*Event, error) {
 	switch m := msg.(type) {
 	case *pgproto3.CopyData:
 		err = s.copyData(ctx, m.Data)
-		s.conn.wire.Gather(s.gather)
+		if s.event.Kind == Begin {
+			s.conn.wire.Gather(s.backlog())
+		}
 		if err == nil && s.asked {
 			s.asked, err = false, s.report(time.Now(), false)
 		}
@@ -213,13 +214,14 @@ func (s *Stream) prepareRead(wait time.Duration) error {
 
 const readsPerBeat = 1024
 
-// backlog is how far behind its log a server is, in microseconds, when it is
-// worth its while to send much at once.
-const backlog = 1_000_000
-
-// smallMessage is how many bytes a message may have on average for its sending to
-// be worth sparing. Larger ones are sooner held up by a socket that holds little.
-const smallMessage = 512
+// backlog says whether it is worth the server's while to send many messages at
+// once: it is far behind its log, by its own clock, and the messages are small.
+// The sending of larger ones is sooner held up by a socket that holds little than
+// spared by it.
+func (s *Stream) backlog() bool {
+	const farBehind, small = time.Second, 512
+	return pgTime(s.sentAt).Sub(s.event.Time) > farBehind && s.size < small
+}
 
 func (s *Stream) copyData(ctx context.Context, data []byte) error {
 	s.size += (len(data) - s.size) / 64
@@ -263,10 +265,8 @@ func (s *Stream) message(ctx context.Context, r *reader) error {
 		return s.row(change.Op(kind), r)
 	case 'B':
 		s.commit, s.seq, s.inside = change.LSN(r.u64()), 0, true
-		committed := r.u64()
-		s.event.Kind, s.event.Position, s.event.Time = Begin, change.Position{Commit: s.commit}, pgTime(committed)
+		s.event.Kind, s.event.Position, s.event.Time = Begin, change.Position{Commit: s.commit}, pgTime(r.u64())
 		s.xid = r.u32()
-		s.gather = int64(s.sentAt-committed) > backlog && s.size < smallMessage
 	case 'C':
 		r.u8() // flags
 		commit, end := change.LSN(r.u64()), change.LSN(r.u64())
