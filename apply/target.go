@@ -63,10 +63,10 @@ type Target interface {
 	Forget(ctx context.Context, pipeline string) error
 
 	// Prepare makes the table able to hold rows of t.Relation: creates it, or
-	// adds the columns it lacks. copiedAt is read for Discard and DiscardOlder. A table
-	// that cannot hold the relation exactly is a fault that names the column;
-	// nothing is narrowed, dropped or retyped. created says that there was no
-	// such table before. Idempotent. t is retained.
+	// adds the columns it lacks. copiedAt is read for Discard and DiscardOlder. A
+	// table that cannot hold the relation exactly is a fault that names the
+	// column; nothing is narrowed, dropped or retyped. created says that there
+	// was no such table before. Idempotent. t is retained.
 	Prepare(ctx context.Context, t *Table, existing Existing, copiedAt change.LSN) (created bool, err error)
 
 	// Drop removes the table and its rows. A table that is not there is not an
