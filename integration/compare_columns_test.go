@@ -93,7 +93,8 @@ const underSettings = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET Int
 // columnsOf lists the columns of a table that are to be compared. Domains are
 // followed to what they are over, arrays to their elements.
 func columnsOf(ctx context.Context, conn *pgx.Conn, table string) ([]comparedColumn, error) {
-	rows, err := conn.Query(ctx, `
+	// An error of the query is in rows too.
+	rows, _ := conn.Query(ctx, `
 		WITH RECURSIVE under AS (
 		  SELECT a.attnum, a.attname, a.atttypid AS oid, a.atttypmod AS modifier, false AS element FROM pg_attribute a
 		  WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
@@ -105,18 +106,11 @@ func columnsOf(ctx context.Context, conn *pgx.Conn, table string) ([]comparedCol
 		SELECT u.attname::text, t.typname::text, u.element, u.modifier
 		FROM under u JOIN pg_type t ON t.oid = u.oid
 		WHERE t.typtype <> 'd' ORDER BY u.attnum, u.element`, table)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
 	var columns []comparedColumn
-	for rows.Next() {
-		var name, typ string
-		var element bool
-		var modifier int32
-		if err := rows.Scan(&name, &typ, &element, &modifier); err != nil {
-			return nil, err
-		}
+	var name, typ string
+	var element bool
+	var modifier int32
+	_, err := pgx.ForEachRow(rows, []any{&name, &typ, &element, &modifier}, func() error {
 		if element {
 			columns[len(columns)-1].elem = typ
 		} else {
@@ -130,6 +124,7 @@ func columnsOf(ctx context.Context, conn *pgx.Conn, table string) ([]comparedCol
 		case modifier >= 4 && (modifier-4)>>16 <= 76: // precision << 16 | scale, 11 bits with a sign
 			c.digits = max(0, int((modifier-4)&0x7ff^1024)-1024)
 		}
-	}
-	return columns, rows.Err()
+		return nil
+	})
+	return columns, err
 }
