@@ -42,26 +42,34 @@ func (w *writer) moved(ctx context.Context, needed, rows []int) error {
 // which it writes. cycles are those for which there is no such order, and those
 // that have to come behind them.
 func (w *writer) inReadingOrder(rows []int) (ordered, cycles []int, err error) {
-	columns := newReadback(w.plan, nil).probe
-	var scratch []byte
-	bytesOf := func(key []change.Datum) (string, error) {
-		for _, c := range columns {
-			c.reset()
-		}
-		scratch, err = appendWire(scratch[:0], columns, key)
-		return string(scratch), err
+	behind, err := w.overwrites(rows)
+	if err != nil {
+		return nil, nil, w.blame(err)
 	}
-	writer := make(map[string]int, len(rows)) // by key, the place in rows
+	first, rest := inOrder(behind)
+	for _, place := range first {
+		ordered = append(ordered, rows[place])
+	}
+	for _, place := range rest {
+		cycles = append(cycles, rows[place])
+	}
+	return ordered, cycles, nil
+}
+
+// overwrites tells for each of the rows which others write a key that it reads.
+// Rows are named by their places.
+func (w *writer) overwrites(rows []int) ([][]int, error) {
+	keys := newKeyColumns(w.plan)
+	writer := make(map[string]int, len(rows))
 	for place, i := range rows {
 		w.batch.Row(i, &w.row)
-		key, err := bytesOf(w.row.Steps[len(w.row.Steps)-1].Key)
+		key, err := keys.bytes(w.row.Steps[len(w.row.Steps)-1].Key)
 		if err != nil {
-			return nil, nil, w.blame(err)
+			return nil, err
 		}
-		writer[key] = place
+		writer[string(key)] = place
 	}
-	before := make([]int, len(rows)) // how many read the key that a row writes
-	behind := make([][]int, len(rows))
+	others := make([][]int, len(rows))
 	for place, i := range rows {
 		w.batch.Row(i, &w.row)
 		reads := [][]change.Datum{w.row.Base}
@@ -69,14 +77,25 @@ func (w *writer) inReadingOrder(rows []int) (ordered, cycles []int, err error) {
 			reads = append(reads, s.Key)
 		}
 		for _, read := range reads {
-			key, err := bytesOf(read)
+			key, err := keys.bytes(read)
 			if err != nil {
-				return nil, nil, w.blame(err)
+				return nil, err
 			}
-			if other, there := writer[key]; there && other != place {
-				behind[place] = append(behind[place], other)
-				before[other]++
+			if other, there := writer[string(key)]; there && other != place {
+				others[place] = append(others[place], other)
 			}
+		}
+	}
+	return others, nil
+}
+
+// inOrder sorts places so that each comes before those behind it; rest are those
+// for which there is no such order, and those behind them.
+func inOrder(behind [][]int) (ordered, rest []int) {
+	before := make([]int, len(behind)) // how many have yet to come before a place
+	for _, others := range behind {
+		for _, other := range others {
+			before[other]++
 		}
 	}
 	var free []int
@@ -88,7 +107,7 @@ func (w *writer) inReadingOrder(rows []int) (ordered, cycles []int, err error) {
 	for len(free) > 0 {
 		place := free[len(free)-1]
 		free = free[:len(free)-1]
-		ordered = append(ordered, rows[place])
+		ordered = append(ordered, place)
 		for _, other := range behind[place] {
 			if before[other]--; before[other] == 0 {
 				free = append(free, other)
@@ -97,8 +116,8 @@ func (w *writer) inReadingOrder(rows []int) (ordered, cycles []int, err error) {
 	}
 	for place, n := range before {
 		if n > 0 {
-			cycles = append(cycles, rows[place])
+			rest = append(rest, place)
 		}
 	}
-	return ordered, cycles, nil
+	return ordered, rest
 }

@@ -99,7 +99,7 @@ func TestReadingOrder(t *testing.T) {
 	for i := range w.batch.Len() {
 		if w.batch.Row(i, &r); r.Base != nil && len(r.Steps) > 0 {
 			rows = append(rows, i)
-			name[i] = string(values(describe(p.specs[0], r.Values[0]))[0].Bytes)
+			name[i] = describe(p.specs[0], r.Values[0])
 		}
 	}
 	ordered, cycles, err := w.inReadingOrder(rows)

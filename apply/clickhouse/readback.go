@@ -22,15 +22,14 @@ import (
 // tombstones.
 type readback struct {
 	plan *plan
-	// keys are what to ask for; index numbers them by the bytes of their
-	// columns, and rows says where in the answer each one is, -1 for nowhere.
-	keys    []*column
-	index   map[string]int
-	rows    []int
-	probe   []*column // one key, for looking it up
-	scratch []byte
+	// keys are what to ask for; index numbers them by their bytes, and rows says
+	// where in the answer each one is, -1 for nowhere.
+	keys  keyColumns
+	index map[string]int
+	rows  []int
+	probe keyColumns // one key, for looking it up
 
-	answerKeys []*column
+	answerKeys keyColumns
 	values     []*column // by the plan's columns; nil where not needed
 	version    *column
 	deleted    *column
@@ -39,13 +38,9 @@ type readback struct {
 // newReadback fetches the needed columns, indexes into the plan's.
 func newReadback(p *plan, needed []int) *readback {
 	r := &readback{
-		plan: p, index: map[string]int{}, values: make([]*column, len(p.specs)),
+		plan: p, keys: newKeyColumns(p), index: map[string]int{}, probe: newKeyColumns(p),
+		answerKeys: newKeyColumns(p), values: make([]*column, len(p.specs)),
 		version: newColumn(versionSpec), deleted: newColumn(deletedSpec),
-	}
-	for _, i := range p.key {
-		r.keys = append(r.keys, newColumn(p.specs[i]))
-		r.probe = append(r.probe, newColumn(p.specs[i]))
-		r.answerKeys = append(r.answerKeys, newColumn(p.specs[i]))
 	}
 	for _, i := range needed {
 		r.values[i] = newColumn(p.specs[i])
@@ -55,8 +50,7 @@ func newReadback(p *plan, needed []int) *readback {
 
 // want adds a key to those that are asked for.
 func (r *readback) want(key []change.Datum) error {
-	b, err := appendWire(r.scratch[:0], r.keys, key)
-	r.scratch = b
+	b, err := r.keys.add(key)
 	if err != nil {
 		return err
 	}
@@ -68,25 +62,13 @@ func (r *readback) want(key []change.Datum) error {
 	return nil
 }
 
-// appendWire adds a key to columns, and its bytes to b.
-func appendWire(b []byte, columns []*column, key []change.Datum) ([]byte, error) {
-	for i, c := range columns {
-		from := len(c.data)
-		if err := c.append(key[i]); err != nil {
-			return b, fmt.Errorf("key column %s: %w", change.QuoteIdent(c.name), err)
-		}
-		b = append(b, c.data[from:]...)
-	}
-	return b, nil
-}
-
 // fetch asks. Empty is a question too, and not sent.
 func (r *readback) fetch(ctx context.Context, t *Target) error {
 	if len(r.rows) == 0 {
 		return nil
 	}
 	var keys proto.Input
-	for i, c := range r.keys {
+	for i, c := range r.keys.columns {
 		keys = append(keys, proto.InputColumn{Name: fmt.Sprintf("k%d", i), Data: c})
 	}
 	var result proto.Results
@@ -102,11 +84,7 @@ func (r *readback) fetch(ctx context.Context, t *Target) error {
 		return err
 	}
 	for i := range r.version.rows {
-		r.scratch = r.scratch[:0]
-		for _, c := range r.answerKeys {
-			r.scratch = append(r.scratch, c.value(i)...)
-		}
-		if n, there := r.index[string(r.scratch)]; there {
+		if n, there := r.index[string(r.answerKeys.at(i))]; there {
 			r.rows[n] = i
 		}
 	}
@@ -114,7 +92,7 @@ func (r *readback) fetch(ctx context.Context, t *Target) error {
 }
 
 func (r *readback) answer() []*column {
-	columns := append([]*column(nil), r.answerKeys...)
+	columns := append([]*column(nil), r.answerKeys.columns...)
 	for i, c := range r.values {
 		if c != nil && !r.plan.inKey[i] {
 			columns = append(columns, c)
@@ -144,11 +122,7 @@ func (r *readback) size() int {
 
 // newest is where in the answer a key's newest row is; -1 when there is none.
 func (r *readback) newest(key []change.Datum) (int, error) {
-	for _, c := range r.probe {
-		c.reset()
-	}
-	b, err := appendWire(r.scratch[:0], r.probe, key)
-	r.scratch = b
+	b, err := r.probe.bytes(key)
 	if err != nil {
 		return -1, err
 	}

@@ -190,7 +190,7 @@ func (r *readback) source(row *apply.Row) (int, error) {
 // lost: the values are nowhere, and nothing may stand in for them.
 func (r *readback) lost(row *apply.Row, i int) error {
 	key := ""
-	for n, c := range r.keys {
+	for n, c := range r.keys.columns {
 		if n > 0 {
 			key += ", "
 		}
