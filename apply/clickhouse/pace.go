@@ -12,7 +12,6 @@ import (
 // larger, not merges slower.
 type pacer struct {
 	rate float64 // parts per second; 0: without bound
-	now  func() time.Time
 
 	mu      sync.Mutex
 	balance float64
@@ -20,9 +19,7 @@ type pacer struct {
 }
 
 func newPacer(rate float64) *pacer {
-	p := &pacer{rate: rate, now: time.Now, balance: max(rate, 1)}
-	p.at = p.now()
-	return p
+	return &pacer{rate: rate, balance: max(rate, 1), at: time.Now()}
 }
 
 // spend takes parts from the balance.
@@ -39,7 +36,7 @@ func (p *pacer) spend(parts float64) {
 // fill adds what has come in since the last look; a second's worth is kept at
 // most.
 func (p *pacer) fill() {
-	now := p.now()
+	now := time.Now()
 	p.balance = min(p.balance+now.Sub(p.at).Seconds()*p.rate, max(p.rate, 1))
 	p.at = now
 }
