@@ -21,13 +21,13 @@ func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationM
 	// The loop that asks answers the source's keepalives too.
 	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
 	defer cancel()
-	known := map[string]apply.ColumnShape{}
 	shape := t.shape
 	if t.announced != nil {
 		shape = apply.Shape(t.announced.Relation)
 	}
-	for _, c := range shape {
-		known[c.Name] = c
+	known := map[string]*apply.ColumnShape{}
+	for i := range shape {
+		known[shape[i].Name] = &shape[i]
 	}
 	now, err := a.catalog.Relation(ctx, m.OID)
 	if err != nil {
@@ -37,9 +37,9 @@ func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationM
 		// Dropped since. Its last rows are followed by what was known of it.
 		now = t.source.Relation
 	}
-	current := map[string]change.Column{}
-	for _, c := range now.Columns {
-		current[c.Name] = c
+	current := map[string]*change.Column{}
+	for i := range now.Columns {
+		current[now.Columns[i].Name] = &now.Columns[i]
 	}
 	r := &change.Relation{OID: m.OID, Schema: m.Schema, Name: m.Name, Identity: m.Identity}
 	if r.Schema != t.source.Relation.Schema || r.Name != t.source.Relation.Name {
@@ -55,25 +55,19 @@ func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationM
 	}
 	key := map[int]int{}
 	for i, mc := range m.Columns {
-		was, old := known[mc.Name]
-		is, present := current[mc.Name]
-		c, err := followColumn(t, mc, types[i], shapeIf(was, old), columnIf(is, present))
+		was := known[mc.Name]
+		c, err := followColumn(t, mc, types[i], was, current[mc.Name])
 		if err != nil {
 			return nil, err
 		}
-		if was.Key > 0 {
+		if was != nil && was.Key > 0 {
 			key[was.Key] = i
 		}
 		r.Columns = append(r.Columns, c)
 		delete(known, mc.Name)
 	}
-	for name, was := range known {
-		// A stretch that is replayed can begin before an ADD COLUMN that the
-		// target's table has had. Its rows hold in it what older rows hold.
-		if is, present := current[name]; present && is.Attnum == was.Attnum {
-			continue
-		}
-		return nil, changed("column %s of table %s was dropped or renamed", change.QuoteIdent(name), t.name)
+	if err := leftOut(t, shape, known, current); err != nil {
+		return nil, err
 	}
 	for place := 1; place <= len(key); place++ {
 		r.Key = append(r.Key, key[place])
@@ -84,20 +78,6 @@ func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationM
 
 // catalogPatience bounds a look into the catalog.
 const catalogPatience = 15 * time.Second
-
-func shapeIf(s apply.ColumnShape, there bool) *apply.ColumnShape {
-	if !there {
-		return nil
-	}
-	return &s
-}
-
-func columnIf(c change.Column, there bool) *change.Column {
-	if !there {
-		return nil
-	}
-	return &c
-}
 
 // followColumn turns an announced column into a relation's: was is what the
 // target's table stands for, is what the catalog says now, each nil where there
@@ -120,6 +100,23 @@ func followColumn(t *table, m replication.RelationColumn, typ *change.Type, was 
 		c.NotNull, c.Type.Dimensions = is.NotNull, is.Type.Dimensions
 	}
 	return c, nil
+}
+
+// leftOut is the fault of the first column of the shape that the stream has not
+// announced, and left in known.
+func leftOut(t *table, shape []apply.ColumnShape, known map[string]*apply.ColumnShape, current map[string]*change.Column) error {
+	for _, was := range shape {
+		if known[was.Name] == nil {
+			continue
+		}
+		// A stretch that is replayed can begin before an ADD COLUMN that the
+		// target's table has had. Its rows hold in it what older rows hold.
+		if is := current[was.Name]; is != nil && is.Attnum == was.Attnum {
+			continue
+		}
+		return changed("column %s of table %s was dropped or renamed", change.QuoteIdent(was.Name), t.name)
+	}
+	return nil
 }
 
 // sameRelation says that a relation that was announced again is the one that it
