@@ -116,7 +116,7 @@ func (l *applyLoop) wait(ctx context.Context, gone <-chan struct{}) error {
 func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, failed []failure) error {
 	var dirty []apply.TableState
 	for _, f := range failed {
-		l.park(f.table, f.err)
+		l.p.park(f.table, f.err)
 		dirty = append(dirty, f.table.state)
 	}
 	for _, t := range l.attempt.tables {
@@ -155,7 +155,7 @@ func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, failed []failure)
 			return fmt.Errorf("apply a batch: %w", err)
 		}
 		t := l.byNumber[of.Table.Number]
-		l.park(t, err)
+		l.p.park(t, err)
 		b.Remove(of.Table)
 		if err := l.remember(ctx, []apply.TableState{t.state}); err != nil {
 			return err
@@ -179,7 +179,7 @@ func (l *applyLoop) prepare(ctx context.Context, b *apply.Batch, tb *apply.Table
 			return false, fmt.Errorf("table %s: %w", t.name, err)
 		}
 		if err != nil {
-			l.park(t, err)
+			l.p.park(t, err)
 			b.Remove(tb.Table)
 			return true, nil
 		}
@@ -195,11 +195,6 @@ func (l *applyLoop) prepare(ctx context.Context, b *apply.Batch, tb *apply.Table
 		moved = true
 	}
 	return moved, nil
-}
-
-func (l *applyLoop) park(t *table, err error) {
-	t.fail(err)
-	l.p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", remedy(err))
 }
 
 func (l *applyLoop) remember(ctx context.Context, dirty []apply.TableState) error {

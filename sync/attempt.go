@@ -262,8 +262,7 @@ func (a *attempt) prepare(ctx context.Context, t *table) error {
 	case a.first || fault.Retryable(err) || ctx.Err() != nil:
 		return fmt.Errorf("table %s: %w", t.name, err)
 	}
-	t.fail(err)
-	p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", remedy(err))
+	p.park(t, err)
 	if err := p.target.Remember(ctx, a.pipeline, t.state); err != nil {
 		return fmt.Errorf("remember the state of %s: %w", t.name, err)
 	}

@@ -173,7 +173,6 @@ func (l *loader) settle(ctx context.Context, o outcome, last bool) error {
 	case t.parked.Load(): // a second chunk of a table that has failed
 		return nil
 	}
-	t.fail(o.err)
-	l.p.log.Error("a table failed; the others go on", "table", t.name, "error", o.err, "hint", remedy(o.err))
+	l.p.park(t, o.err)
 	return l.remember(ctx, t)
 }

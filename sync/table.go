@@ -157,6 +157,13 @@ func missing(tables []*table) []*table {
 	return m
 }
 
+// park gives a table up while the others go on. Its state is the caller's to have
+// remembered.
+func (p *Pipeline) park(t *table, err error) {
+	t.fail(err)
+	p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", remedy(err))
+}
+
 // fail records in the state why the table stands still.
 func (t *table) fail(err error) {
 	t.parked.Store(true)
