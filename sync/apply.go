@@ -12,8 +12,8 @@ import (
 )
 
 // applyLoop applies batches and is the only writer of progress while a pipeline
-// streams. The order in it is the product: rows durable and watermark remembered
-// (Target.Apply does both, in this order), and then the source told.
+// streams. The order in it is the product: rows durable, then the watermark
+// remembered, with the batch or later, and only then the source told.
 type applyLoop struct {
 	p        *Pipeline
 	attempt  *attempt
@@ -141,17 +141,37 @@ func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, failed []failure)
 	if b.Empty() && b.Watermark <= l.attempt.pipeline.Watermark {
 		return nil
 	}
-	watermark := b.Watermark
-	if !b.Empty() && time.Since(l.savedAt) < saveEvery && (l.exchange.until == 0 || watermark < l.exchange.until) {
+	reached := b.Watermark
+	if !l.saveDue(b) {
 		b.Watermark = 0
 	}
+	if err := l.send(ctx, b); err != nil {
+		return err
+	}
+	l.attempt.pipeline.Watermark = max(l.attempt.pipeline.Watermark, reached)
+	l.applied(b)
+	if b.Watermark > 0 {
+		l.remembered()
+	}
+	return nil
+}
+
+// saveDue says whether a batch's watermark is to be remembered with it; otherwise
+// a later one, or [applyLoop.save], will do.
+func (l *applyLoop) saveDue(b *apply.Batch) bool {
+	return b.Empty() || time.Since(l.savedAt) >= saveEvery || l.exchange.until != 0 && b.Watermark >= l.exchange.until
+}
+
+// send has the target apply the batch. A table that it cannot apply is parked and
+// taken out.
+func (l *applyLoop) send(ctx context.Context, b *apply.Batch) error {
 	for {
 		err := l.p.target.Apply(ctx, b)
-		if err == nil {
-			break
-		}
 		var of *apply.TableError
-		if !errors.As(err, &of) || fault.Retryable(err) || ctx.Err() != nil {
+		switch {
+		case err == nil:
+			return nil
+		case !errors.As(err, &of), fault.Retryable(err), ctx.Err() != nil:
 			return fmt.Errorf("apply a batch: %w", err)
 		}
 		t := l.byNumber[of.Table.Number]
@@ -161,11 +181,6 @@ func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, failed []failure)
 			return err
 		}
 	}
-	l.applied(b, watermark)
-	if b.Watermark > 0 {
-		l.remembered()
-	}
-	return nil
 }
 
 // prepare makes the target able to hold what the stream has announced since, and
@@ -228,11 +243,11 @@ func (l *applyLoop) remembered() {
 	l.exchange.confirmed.Store(uint64(l.saved))
 }
 
-func (l *applyLoop) applied(b *apply.Batch, watermark change.LSN) {
+// applied counts and shows a batch.
+func (l *applyLoop) applied(b *apply.Batch) {
 	for _, tb := range b.Tables() {
 		l.byNumber[tb.Table.Number].count.applied.Add(int64(tb.Len()))
 	}
-	l.attempt.pipeline.Watermark = max(l.attempt.pipeline.Watermark, watermark)
 	l.p.show(func(s *shown) {
 		s.watermark = l.attempt.pipeline.Watermark
 		s.applied += int64(b.Rows())
