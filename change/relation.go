@@ -94,6 +94,8 @@ type Type struct {
 	Labels []string
 	// Fields are a composite's.
 	Fields []Field
+	// Extension is the one that the type belongs to; empty for all others.
+	Extension string
 	// TextOnly marks a type without a binary output function: it travels as
 	// text whatever was asked for.
 	TextOnly bool

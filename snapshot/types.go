@@ -18,6 +18,7 @@ type typeUse struct {
 type rawType struct {
 	oid          uint32
 	schema, name string
+	extension    string
 	kind         change.Kind
 	textOnly     bool
 	elem, base   uint32 // element of an array, subtype of a (multi)range; base of a domain
@@ -38,6 +39,9 @@ const typesSQL = `
 SELECT t.oid, n.nspname, t.typname,
        CASE WHEN t.typtype = 'b' AND t.typcategory = 'A' AND t.typelem <> 0 AND t.typlen = -1
              AND t.typname NOT IN ('int2vector', 'oidvector') THEN 'A' ELSE t.typtype::text END,
+       coalesce((SELECT x.extname FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
+                 WHERE d.classid = 'pg_catalog.pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+                   AND d.refclassid = 'pg_catalog.pg_extension'::regclass), ''),
        t.typsend = 0, t.typelem, t.typbasetype, t.typtypmod, t.typndims::int,
        coalesce((SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid), 0),
        coalesce((SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid), '{}'),
@@ -108,7 +112,7 @@ func (c *Catalog) fetchTypes(ctx context.Context, oids []uint32) ([]*rawType, er
 		var names []string
 		var types []int64
 		var modifiers []int32
-		if err := rows.Scan(&t.oid, &t.schema, &t.name, &kind, &t.textOnly, &t.elem, &t.base, &t.baseModifier, &t.dimensions,
+		if err := rows.Scan(&t.oid, &t.schema, &t.name, &kind, &t.extension, &t.textOnly, &t.elem, &t.base, &t.baseModifier, &t.dimensions,
 			&subtype, &t.labels, &names, &types, &modifiers); err != nil {
 			return nil, postgres.Doing(err, "read the source's types")
 		}
@@ -167,7 +171,7 @@ func (c *Catalog) build(u typeUse, depth int) *change.Type {
 	raw := c.types[u.oid]
 	t := &change.Type{
 		OID: raw.oid, Schema: raw.schema, Name: raw.name, Kind: raw.kind, Modifier: u.modifier,
-		Dimensions: u.dimensions, Labels: raw.labels, TextOnly: raw.textOnly,
+		Dimensions: u.dimensions, Labels: raw.labels, Extension: raw.extension, TextOnly: raw.textOnly,
 	}
 	if depth > maxDepth {
 		return t

@@ -122,7 +122,7 @@ func TestVectorsAreArraysOfReals(t *testing.T) {
 		{"halfvec", "[1,-2,65504]", binDatum(uint16(3), uint16(0), []uint16{0x3c00, 0xc000, 0x7bff}), []string{"1", "-2", "65504"}},
 		{"vector", "[]", binDatum(uint16(0), uint16(0)), []string{}},
 	} {
-		m := Resolve(&change.Type{OID: 20000, Name: c.name})
+		m := Resolve(ofExtension("vector", c.name))
 		for _, d := range []change.Datum{textDatum(c.text), c.bin} {
 			if got, _, e := elements(t, m, d); !slices.Equal(got, c.want) || e != Fits {
 				t.Errorf("%s %c: %q, %v", c.name, d.Format, got, e)

@@ -136,13 +136,7 @@ func (a *ArrayReader) unescape(e []byte) []byte {
 	if bytes.IndexByte(e, '\\') < 0 {
 		return e
 	}
-	a.scratch = a.scratch[:0]
-	for i := 0; i < len(e); i++ {
-		if e[i] == '\\' {
-			i++
-		}
-		a.scratch = append(a.scratch, e[i])
-	}
+	a.scratch = unescapeInto(a.scratch[:0], e)
 	return a.scratch
 }
 

@@ -53,6 +53,7 @@ const (
 	opArray
 	opVector // pgvector, 4-byte elements
 	opHalfVector
+	opGeometry // PostGIS's geometry and geography
 )
 
 type builtinType struct {
@@ -117,10 +118,6 @@ var builtins = [...]builtinType{
 	{5069, "xid8", Text, opUint8},
 }
 
-// firstUserOID is where PostgreSQL begins to number what users create
-// (FirstNormalObjectId).
-const firstUserOID = 16384
-
 // builtin looks a type up by OID, or by name where the OID is not known.
 func builtin(t *change.Type) *builtinType {
 	for i := range builtins {
@@ -133,21 +130,21 @@ func builtin(t *change.Type) *builtinType {
 }
 
 // resolveExtension gives the types of well-known extensions their meaning.
-// Their OIDs differ from database to database; the name is all there is.
+// Their OIDs differ from database to database, and anybody can call a type of
+// his own by their name.
 func (m *Meaning) resolveExtension(t *change.Type) {
-	if t.OID != 0 && t.OID < firstUserOID {
-		return
-	}
-	switch t.Name {
-	case "citext":
+	switch t.Extension + "." + t.Name {
+	case "citext.citext":
 		m.op, m.BinaryOK = opText, true
-	case "ltree", "lquery", "ltxtquery":
+	case "ltree.ltree", "ltree.lquery", "ltree.ltxtquery":
 		m.op, m.BinaryOK = opVersioned, true
-	case "hstore":
-		m.op, m.BinaryOK = opHstore, true
-	case "vector":
+	case "hstore.hstore":
+		m.Class, m.op, m.BinaryOK = Map, opHstore, true
+	case "postgis.geometry", "postgis.geography":
+		m.op, m.BinaryOK = opGeometry, true
+	case "vector.vector":
 		m.resolveVector(opVector, opFloat4)
-	case "halfvec":
+	case "vector.halfvec":
 		m.resolveVector(opHalfVector, opFloat2)
 	}
 }
@@ -163,7 +160,7 @@ func delimiter(t *change.Type) byte {
 	switch {
 	case t.OID == 603 || t.OID == 0 && t.Name == "box":
 		return ';'
-	case t.OID >= firstUserOID && (t.Name == "geometry" || t.Name == "geography"):
+	case t.Extension == "postgis" && (t.Name == "geometry" || t.Name == "geography"):
 		return ':'
 	}
 	return ','

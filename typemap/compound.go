@@ -3,6 +3,8 @@ package typemap
 import (
 	"bytes"
 	"strconv"
+
+	"github.com/pgsluice/pgsluice/change"
 )
 
 // appendTID prints a tid: block in 4 bytes, offset in 2.
@@ -72,27 +74,28 @@ func appendTSVector(dst, b []byte) ([]byte, bool) {
 	return dst, n >= 0 && r.done()
 }
 
-// appendHstore prints "key"=>"value", "key"=>NULL: the count of pairs in 4
-// bytes; key and value each behind their length, -1 for a NULL value.
-func appendHstore(dst, b []byte) ([]byte, bool) {
-	r := reader{b: b}
-	n := r.i32()
-	for i := 0; i < n && !r.bad; i++ {
-		if i > 0 {
+// appendHstore prints an hstore: the count of pairs in 4 bytes; key and value
+// each behind their length, -1 for a NULL value.
+func (m *Meaning) appendHstore(dst, b []byte) ([]byte, bool) {
+	var r PairReader
+	if m.ReadPairs(binaryDatum(b), &r) != nil {
+		return dst, false
+	}
+	for first := true; ; first = false {
+		key, value, more, err := r.Next()
+		if err != nil || !more {
+			return dst, err == nil
+		}
+		if !first {
 			dst = append(dst, ", "...)
 		}
-		key, null := r.value()
-		if null {
-			return dst, false
-		}
-		dst = append(appendQuoted(dst, key), "=>"...)
-		if value, null := r.value(); null {
+		dst = append(appendQuoted(dst, key.Bytes), "=>"...)
+		if value.Format == change.Null {
 			dst = append(dst, "NULL"...)
 		} else {
-			dst = appendQuoted(dst, value)
+			dst = appendQuoted(dst, value.Bytes)
 		}
 	}
-	return dst, n >= 0 && r.done()
 }
 
 func appendQuoted(dst, b []byte) []byte {

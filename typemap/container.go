@@ -1,30 +1,32 @@
 package typemap
 
+import "github.com/pgsluice/pgsluice/change"
+
 // appendComposite prints a composite, (field,field,…): the count of fields in 4
-// bytes, for each its type in 4 and its value. The types are checked: a row
-// type that has been altered since it was resolved must not be misread.
+// bytes, for each its type in 4 and its value.
 func (m *Meaning) appendComposite(dst, b []byte) ([]byte, bool) {
-	r := reader{b: b}
-	if r.i32() != len(m.parts) {
+	var r FieldReader
+	if m.ReadFields(binaryDatum(b), &r) != nil {
 		return dst, false
 	}
 	dst = append(dst, '(')
-	for i, part := range m.parts {
+	for i := range m.fields {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if oid := r.u32(); m.fieldOIDs[i] != 0 && oid != m.fieldOIDs[i] {
+		d, _, err := r.Next()
+		if err != nil {
 			return dst, false
 		}
-		value, null := r.value()
-		if null {
+		if d.Format == change.Null {
 			continue // an empty field is "", so nothing is NULL
 		}
-		if dst = m.appendPart(dst, &r, part, value); r.bad {
+		var ok bool
+		if dst, ok = appendPart(dst, m.fields[i].Meaning, d.Bytes, quoteInComposite); !ok {
 			return dst, false
 		}
 	}
-	return append(dst, ')'), r.done()
+	return append(dst, ')'), true
 }
 
 // The flags of a range's binary form (src/include/utils/rangetypes.h).
@@ -68,8 +70,12 @@ func (m *Meaning) appendRange(dst, b []byte) ([]byte, bool) {
 
 func (m *Meaning) appendBound(dst []byte, r *reader) []byte {
 	value, null := r.value()
-	r.bad = r.bad || null
-	return m.appendPart(dst, r, m.parts[0], value)
+	if r.bad = r.bad || null; r.bad {
+		return dst
+	}
+	dst, ok := appendPart(dst, m.bound, value, quoteInRange)
+	r.bad = !ok
+	return dst
 }
 
 // appendMultirange prints {range,range,…}: their count in 4 bytes, each behind
@@ -91,20 +97,12 @@ func (m *Meaning) appendMultirange(dst, b []byte) ([]byte, bool) {
 	return append(dst, '}'), n >= 0 && r.done()
 }
 
-// appendPart prints a value inside a composite or range. What goes wrong is
-// left in r.bad.
-func (m *Meaning) appendPart(dst []byte, r *reader, part *Meaning, value []byte) []byte {
-	if r.bad {
-		return dst
-	}
+// appendPart prints a value inside a composite or range.
+func appendPart(dst []byte, part *Meaning, value []byte, style quoting) ([]byte, bool) {
 	from := len(dst)
 	dst, ok := part.appendOutput(dst, value)
-	if r.bad = !ok; r.bad {
-		return dst
+	if !ok {
+		return dst, false
 	}
-	style := quoteInRange
-	if m.op == opComposite {
-		style = quoteInComposite
-	}
-	return quoteTail(dst, from, style, ',')
+	return quoteTail(dst, from, style, ','), true
 }

@@ -16,6 +16,8 @@ const (
 	TooSmall              // below the smallest value
 	Inexact               // digits behind the scale that are not zero
 	WrongDimensions       // an array with other dimensions than declared
+	NullValue             // a NULL where the user's type holds none
+	NoCounterpart         // a value that the user's type does not have
 )
 
 // String names the edge in words fit for a message or a metric's label.
@@ -37,6 +39,10 @@ func (e Edge) String() string {
 		return "inexact"
 	case WrongDimensions:
 		return "wrong dimensions"
+	case NullValue:
+		return "NULL"
+	case NoCounterpart:
+		return "no such value"
 	}
 	return fmt.Sprintf("Edge(%d)", uint8(e))
 }

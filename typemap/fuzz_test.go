@@ -17,10 +17,11 @@ func fuzzTypes() []*Meaning {
 		composite(base("int4"), base("text"), arrayOf(base("bool"), 1)), composite(composite(base("bytea"), base("date"))),
 		rangeOf(change.KindRange, base("timestamptz")), rangeOf(change.KindRange, base("text")), rangeOf(change.KindMultirange, base("int4")),
 		arrayOf(composite(base("text"), base("numeric")), 1),
-		{OID: 20000, Name: "hstore"},
-		{OID: 20000, Name: "ltree"},
-		{OID: 20000, Name: "vector"},
-		{OID: 20000, Name: "halfvec"},
+		ofExtension("hstore", "hstore"),
+		ofExtension("ltree", "ltree"),
+		ofExtension("postgis", "geometry"),
+		ofExtension("vector", "vector"),
+		ofExtension("vector", "halfvec"),
 		{OID: 20000, Kind: change.KindEnum},
 		{OID: 20000, Name: "mystery"},
 	}
@@ -81,7 +82,49 @@ func decodeAll(m *Meaning, d change.Datum, depth int) (said string, ok bool) {
 		one, fine := decodeAll(m.Elem, elem, depth+1)
 		said, ok = said+one, ok && fine
 	}
+	if m.Class == Map {
+		said, ok = allPairs(m, d)
+	}
+	if len(m.Fields()) > 0 && depth < 3 {
+		fields, fine := allFields(m, d, depth)
+		said, ok = said+fields, ok && fine
+	}
 	return said, ok
+}
+
+func allPairs(m *Meaning, d change.Datum) (said string, ok bool) {
+	var r PairReader
+	for err := m.ReadPairs(d, &r); ; {
+		var key, value change.Datum
+		more := false
+		if err == nil {
+			key, value, more, err = r.Next()
+		}
+		if err != nil || !more {
+			return said, err == nil
+		}
+		said += fmt.Sprintf("%q=>%q %d ", key.Bytes, value.Bytes, value.Format)
+	}
+}
+
+func allFields(m *Meaning, d change.Datum, depth int) (said string, ok bool) {
+	var r FieldReader
+	if err := m.ReadFields(d, &r); err != nil {
+		return "", false
+	}
+	ok = true
+	for i := 0; ; i++ {
+		f, more, err := r.Next()
+		if err != nil || !more {
+			return said, ok && err == nil
+		}
+		if f.Format == change.Null {
+			said += "null "
+			continue
+		}
+		one, fine := decodeAll(m.Fields()[i].Meaning, f, depth+1)
+		said, ok = said+one+" ", ok && fine
+	}
 }
 
 // exactly has no byte behind the value: reading on panics.
@@ -96,6 +139,7 @@ func FuzzDecodeText(f *testing.F) {
 	for _, s := range []string{
 		"", "-1", "1.50", "NaN", "infinity", "2020-02-29", "2020-02-29 12:00:00.5+00", "0044-03-15 BC", "24:00:00", "t", "$1,234.56", `\x00ff`, `a\\\377`,
 		"{}", "{1,NULL}", `{{"a b","c\"d"},{e,"NULL"}}`, "[0:1]={1,2}", "{(3,4),(1,2);NULL}", "[1,2.5]", "16/B374D848", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "1e23",
+		`(1,"a ""b""\\\\",)`, `("(""x"")")`, `"a"=>"b", "c\""=>NULL`, "0101000000000000000000F03F0000000000000040",
 	} {
 		for i := range meanings {
 			f.Add(uint8(i), []byte(s))
@@ -108,11 +152,13 @@ func FuzzDecodeText(f *testing.F) {
 
 func FuzzDecodeBinary(f *testing.F) {
 	meanings := fuzzTypes()
+	point := wire(uint8(0), uint32(1), 1.0, 2.0)
 	seeds := [][]byte{
 		{},
 		{1},
 		{0, 0, 0, 1},
 		{0, 0, 0, 0, 0, 0, 0, 1},
+		point, wire(uint8(0), uint32(0xE0000003), uint32(4326), uint32(1), uint32(1), 1.0, 2.0, 3.0, 4.0), wire(uint8(1), []byte{7, 0, 0, 0, 1, 0, 0, 0}, point),
 		make([]byte, 16), numericWire("-123.45").Bytes, numericWire("NaN").Bytes,
 		wire(head(2, 1), sized(int32(1)), int32(-1)), wire(head(1, 1, 1, 0), sized("a")), wire(uint8(2), sized("a"), sized("b")), wire(uint16(1), uint16(0), float32(1)),
 		wire(int32(3), uint32(23), sized(int32(1)), uint32(25), sized("x"), uint32(1000), int32(-1)), wire(int32(1), sized("k"), sized("v")),

@@ -28,11 +28,12 @@ const (
 	TimestampTZ              // Meaning.Timestamp, an instant
 	Time                     // Meaning.Time
 	Array                    // Meaning.Array
+	Map                      // Meaning.ReadPairs
 )
 
 var classNames = [...]string{
 	"Int16", "Int32", "Int64", "Uint32", "Uint64", "Float32", "Float64", "Decimal", "Bool",
-	"Text", "Bytes", "UUID", "Date", "Timestamp", "TimestampTZ", "Time", "Array",
+	"Text", "Bytes", "UUID", "Date", "Timestamp", "TimestampTZ", "Time", "Array", "Map",
 }
 
 // String is the class's name in Go.
@@ -79,12 +80,10 @@ type plan struct {
 	name string
 	// delim divides the elements of an array's text form.
 	delim byte
-	// parts are a composite's fields, or the one subtype of a range or
-	// multirange.
-	parts []*Meaning
-	// fieldOIDs are the declared types of a composite's fields, domains
-	// included.
-	fieldOIDs []uint32
+	// fields are a composite's.
+	fields []Field
+	// bound is the subtype of a range or multirange.
+	bound *Meaning
 }
 
 // MaxPrecision is the most digits a Decimal can have. Numerics with more are
@@ -177,8 +176,7 @@ func (m *Meaning) resolveComposite(t *change.Type) {
 	m.op, m.BinaryOK = opComposite, true
 	for _, f := range t.Fields {
 		part := Resolve(f.Type)
-		m.parts = append(m.parts, part)
-		m.fieldOIDs = append(m.fieldOIDs, f.Type.OID)
+		m.fields = append(m.fields, Field{Name: f.Name, Meaning: part, oid: f.Type.OID})
 		m.BinaryOK = m.BinaryOK && part.BinaryOK
 	}
 }
@@ -188,7 +186,7 @@ func (m *Meaning) resolveRange(t *change.Type) {
 		return
 	}
 	part := Resolve(t.Elem)
-	m.op, m.parts, m.BinaryOK = opRange, []*Meaning{part}, part.BinaryOK
+	m.op, m.bound, m.BinaryOK = opRange, part, part.BinaryOK
 	if t.Kind == change.KindMultirange {
 		m.op = opMultirange
 	}

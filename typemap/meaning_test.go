@@ -35,9 +35,10 @@ func TestEveryTypeHasItsClass(t *testing.T) {
 		{"a range", rangeOf(change.KindRange, base("date")), Text, true},
 		{"a multirange", rangeOf(change.KindMultirange, base("date")), Text, true},
 		{"a range of nothing known", rangeOf(change.KindRange, nil), Text, false},
-		{"hstore", &change.Type{OID: 20000, Name: "hstore"}, Text, true},
-		{"vector", &change.Type{OID: 20000, Name: "vector"}, Array, true},
-		{"geometry", &change.Type{OID: 20000, Name: "geometry"}, Text, false},
+		{"hstore", ofExtension("hstore", "hstore"), Map, true},
+		{"vector", ofExtension("vector", "vector"), Array, true},
+		{"geometry", ofExtension("postgis", "geometry"), Text, true},
+		{"a user's type with the name of an extension's", &change.Type{OID: 20000, Name: "hstore"}, Text, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if m := Resolve(c.typ); m.Class != c.class || m.BinaryOK != c.ok {
@@ -116,19 +117,19 @@ func TestAUserMayAskForADecimal(t *testing.T) {
 
 func TestEveryEdgeAndClassHasAName(t *testing.T) {
 	seen := map[string]bool{}
-	for e := Fits; e <= WrongDimensions; e++ {
+	for e := Fits; e <= NoCounterpart; e++ {
 		if seen[e.String()] {
 			t.Errorf("two edges are named %s", e)
 		}
 		seen[e.String()] = true
 	}
-	for c := Int16; c <= Array; c++ {
+	for c := Int16; c <= Map; c++ {
 		if seen[c.String()] || c.String() == "" {
 			t.Errorf("class %d is named %s", c, c)
 		}
 		seen[c.String()] = true
 	}
-	if (WrongDimensions+1).String() != "Edge(8)" || (Array+1).String() != "Class(17)" {
+	if (NoCounterpart+1).String() != "Edge(10)" || (Map+1).String() != "Class(18)" {
 		t.Error("what is unknown does not say so")
 	}
 }

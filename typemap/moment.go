@@ -76,7 +76,7 @@ func (m *Meaning) Timestamp(d change.Datum) (micros int64, e Edge, err error) {
 			return math.MaxInt64, PositiveInfinity, nil
 		case v == math.MinInt64:
 			return math.MinInt64, NegativeInfinity, nil
-		case v > timestampLast:
+		case v > timestampLast && v <= timestampEnd:
 			return math.MaxInt64, TooLarge, nil
 		}
 		return 0, Fits, m.malformed(d)
@@ -106,7 +106,7 @@ func (m *Meaning) timestampText(d change.Datum) (micros int64, e Edge, err error
 	}
 	v := (days-epochDays)*microsPerDay + clock
 	switch {
-	case v < timestampMin:
+	case v < timestampMin || v > timestampEnd:
 		return 0, Fits, m.malformed(d)
 	case v > timestampLast:
 		return math.MaxInt64, TooLarge, nil

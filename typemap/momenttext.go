@@ -46,7 +46,7 @@ func appendTimestamp(dst []byte, v int64, zone string) ([]byte, bool) {
 		return append(dst, "infinity"...), true
 	case v == math.MinInt64:
 		return append(dst, "-infinity"...), true
-	case v < timestampMin:
+	case v < timestampMin || v > timestampEnd:
 		return dst, false
 	}
 	days, clock := v/microsPerDay, v%microsPerDay

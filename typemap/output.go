@@ -10,7 +10,7 @@ import (
 
 // AppendText appends a value's text to dst: what PostgreSQL prints for it
 // under [change.Settings], the same from either wire form. A bytea is appended
-// as the bytes it holds. Classes other than Text and Bytes have their text too,
+// as the bytes it holds, a geometry as EWKT. Classes other than Text and Bytes have their text too,
 // for columns that the user wants as such. Without an error dst grows; with one
 // it is returned as it came.
 func (m *Meaning) AppendText(dst []byte, d change.Datum) ([]byte, error) {
@@ -19,6 +19,8 @@ func (m *Meaning) AppendText(dst []byte, d change.Datum) ([]byte, error) {
 		switch m.op {
 		case opText, opBytea:
 			return append(dst, d.Bytes...), nil
+		case opGeometry:
+			return appendGeometry(dst, d.Bytes), nil
 		case opVersioned:
 			if len(d.Bytes) > 0 && d.Bytes[0] == 1 {
 				return append(dst, d.Bytes[1:]...), nil
@@ -37,6 +39,8 @@ func (m *Meaning) AppendText(dst []byte, d change.Datum) ([]byte, error) {
 				return dst, m.malformed(d)
 			}
 			return out, nil
+		case opGeometry:
+			return appendGeometryText(dst, d.Bytes), nil
 		case opChar:
 			return appendCharText(dst, d.Bytes), nil
 		}
@@ -92,7 +96,9 @@ func (m *Meaning) appendOutput(dst, b []byte) (out []byte, ok bool) {
 	case opTSVector:
 		return appendTSVector(dst, b)
 	case opHstore:
-		return appendHstore(dst, b)
+		return m.appendHstore(dst, b)
+	case opGeometry:
+		return appendUpperDigits(dst, b), true
 	case opChar:
 		if len(b) != 1 {
 			return dst, false

@@ -55,6 +55,10 @@ func rangeOf(kind change.Kind, elem *change.Type) *change.Type {
 	return &change.Type{Kind: kind, Name: "range", Elem: elem, Modifier: -1}
 }
 
+func ofExtension(extension, name string) *change.Type {
+	return &change.Type{OID: 20000, Name: name, Extension: extension, Modifier: -1}
+}
+
 func domainOver(t *change.Type) *change.Type {
 	return &change.Type{Kind: change.KindDomain, Name: "domain", Base: t, Modifier: -1}
 }

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestTablesAreMadeLikeThis(t *testing.T) {
 	domain := &change.Type{OID: 16700, Schema: "public", Name: "price", Kind: change.KindDomain, Modifier: -1, Base: numericType(12, 2)}
 	money := &change.Type{OID: 790, Schema: "pg_catalog", Name: "money", Kind: change.KindBase, Modifier: -1}
-	hstore := &change.Type{OID: 16800, Schema: "public", Name: "hstore", Kind: change.KindBase, Modifier: -1}
+	hstore := &change.Type{OID: 16800, Schema: "public", Name: "hstore", Extension: "hstore", Kind: change.KindBase, Modifier: -1}
 	types := func(suffix string) []any {
 		var columns []any
 		for _, t := range []*change.Type{

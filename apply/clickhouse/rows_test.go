@@ -29,7 +29,7 @@ var (
 	lsnType     = &change.Type{OID: 3220, Schema: "pg_catalog", Name: "pg_lsn", Kind: change.KindBase, Modifier: -1}
 	jsonbType   = &change.Type{OID: 3802, Schema: "pg_catalog", Name: "jsonb", Kind: change.KindBase, Modifier: -1}
 	moodType    = &change.Type{OID: 16500, Schema: "public", Name: "mood", Kind: change.KindEnum, Modifier: -1, Labels: []string{"sad", "ok"}}
-	vectorType  = &change.Type{OID: 16600, Schema: "public", Name: "vector", Kind: change.KindBase, Modifier: -1}
+	vectorType  = &change.Type{OID: 16600, Schema: "public", Name: "vector", Extension: "vector", Kind: change.KindBase, Modifier: -1}
 )
 
 func numericType(p, s int) *change.Type {
