@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
@@ -82,6 +83,14 @@ func parseName(s string) (glob, string, error) {
 
 // String is the pattern as it was written.
 func (p Pattern) String() string { return p.text }
+
+// Exact is the one table that the pattern can mean, nil when it can mean others.
+func (p Pattern) Exact() *change.Relation {
+	if p.Exclude || len(p.schema) != 1 || len(p.table) != 1 {
+		return nil
+	}
+	return &change.Relation{Schema: p.schema[0], Name: p.table[0]}
+}
 
 // Match says whether the names are the pattern's, exclusion or not.
 func (p Pattern) Match(schema, table string) bool {

@@ -26,7 +26,7 @@ type file struct {
 		DSN   text `yaml:"dsn"`
 		Table text `yaml:"table"`
 	} `yaml:"target"`
-	Tables []text `yaml:"tables"`
+	Tables []entry `yaml:"tables"`
 	Load   struct {
 		Copy     boolean `yaml:"copy"`
 		Workers  integer `yaml:"workers"`
@@ -95,7 +95,7 @@ func plainProblem(p string) string {
 		switch {
 		case strings.HasPrefix(m[3], "[]"):
 			want = "a list"
-		case strings.HasPrefix(m[3], "struct"), strings.HasSuffix(m[3], "main.file"):
+		case strings.HasPrefix(m[3], "struct"), strings.HasPrefix(m[3], "map["), strings.HasSuffix(m[3], "main.file"):
 			want = "keys and values"
 		}
 		return fmt.Sprintf("%s: expected %s", m[1], want)

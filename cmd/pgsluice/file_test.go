@@ -174,6 +174,7 @@ func keys(t reflect.Type, prefix string) []string {
 func FuzzConfiguration(f *testing.F) {
 	f.Add(minimal)
 	f.Add("name: ${X}\nsource: {dsn: \"${file:/dev/null}\"}\n")
+	f.Add("tables:\n  - {name: public.t, exclude: [a], types: {b: JSON}, order_by: [c, ~], on_unrepresentable: {d: null}}\n")
 	f.Add("stream: {max_bytes: 1GiB, flush_interval: 1h}\ntables: [1, ~, {}]\n")
 	f.Fuzz(func(_ *testing.T, yaml string) {
 		if strings.Contains(yaml, "file:") { // whatever the fuzzer names it would read

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"strings"
@@ -134,20 +135,7 @@ func (f *flags) settings(c *file, full bool) (settings, error) {
 
 // fill reads what moving rows needs.
 func (f *flags) fill(s *settings, c *file, p *problems) {
-	patterns := f.tables
-	if len(patterns) == 0 {
-		for _, t := range c.Tables {
-			patterns = append(patterns, t.value)
-		}
-	}
-	if len(patterns) == 0 {
-		p.add(fault.Usage(errors.New("no tables are named"), "give --table, for instance --table 'public.*'"))
-	}
-	for _, text := range patterns {
-		pattern, err := snapshot.ParsePattern(text)
-		p.add(err)
-		s.Patterns = append(s.Patterns, pattern)
-	}
+	f.fillTables(s, c, p)
 	template := c.Target.Table.value
 	if c.Target.Table.set && !strings.Contains(template, "{table}") {
 		p.addf("target.table %q: a template has {table} in it, and may have {schema}", template)
@@ -192,6 +180,32 @@ func (f *flags) fill(s *settings, c *file, p *problems) {
 		p.addf("on_unrepresentable: %v", err)
 	}
 	s.OnUnrepresentable = policy
+}
+
+// fillTables reads which tables there are, and their wishes. Tables that flags
+// name keep the wishes that the file has for them; its other tables are not
+// asked for.
+func (f *flags) fillTables(s *settings, c *file, p *problems) {
+	patterns, all := wishes(c.Tables, p)
+	if len(f.tables) > 0 {
+		patterns = f.tables
+	}
+	if len(patterns) == 0 {
+		p.add(fault.Usage(errors.New("no tables are named"), "give --table, for instance --table 'public.*'"))
+	}
+	for _, text := range patterns {
+		pattern, err := snapshot.ParsePattern(text)
+		p.add(err)
+		s.Patterns = append(s.Patterns, pattern)
+	}
+	if len(f.tables) > 0 {
+		maps.DeleteFunc(all, func(name string, _ sync.TableWish) bool {
+			pattern, err := snapshot.ParsePattern(name)
+			only := pattern.Exact()
+			return err != nil || only == nil || !snapshot.Selected(s.Patterns, only.Schema, only.Name)
+		})
+	}
+	s.Wishes = all
 }
 
 // defaultPartsPerSecond spares the target's merges, unless the user has asked

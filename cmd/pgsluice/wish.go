@@ -1,0 +1,209 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/snapshot"
+	"github.com/pgsluice/pgsluice/sync"
+)
+
+// entry is one of tables: a pattern, or a table with wishes of its own.
+type entry struct {
+	line    int
+	pattern text
+	wish    *tableWish // nil for a pattern
+}
+
+// tableWish is a table's entry as it is written. A wish that is not there stays
+// zero.
+type tableWish struct {
+	name, target, where, partitionBy text
+	exclude, orderBy, distributedBy  []text
+	rename, types, onUnrepresentable map[string]text
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (e *entry) UnmarshalYAML(n *yaml.Node) error {
+	e.line = n.Line
+	switch {
+	case n.Kind == yaml.MappingNode:
+		e.wish = &tableWish{}
+		return e.wish.read(n)
+	case n.Kind != yaml.ScalarNode:
+		return lineError(n.Line, "expected a pattern, or name and wishes of a table")
+	}
+	return e.pattern.UnmarshalYAML(n)
+}
+
+func lineError(line int, format string, args ...any) error {
+	return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: ", line) + fmt.Sprintf(format, args...)}}
+}
+
+// wishKeys are what a table's entry may hold, each with what it is read into.
+// The YAML library does not look for unknown keys below a type that reads itself.
+func (w *tableWish) wishKeys() map[string]any {
+	return map[string]any{
+		"name": &w.name, "target": &w.target, "exclude": &w.exclude, "rename": &w.rename, "types": &w.types, "where": &w.where,
+		"order_by": &w.orderBy, "partition_by": &w.partitionBy, "distributed_by": &w.distributedBy,
+		"on_unrepresentable": &w.onUnrepresentable,
+	}
+}
+
+func (w *tableWish) read(n *yaml.Node) error {
+	into, seen := w.wishKeys(), map[string]int{}
+	var found yaml.TypeError
+	note := func(err error) {
+		var of *yaml.TypeError
+		if errors.As(err, &of) {
+			found.Errors = append(found.Errors, of.Errors...)
+		} else if err != nil {
+			found.Errors = append(found.Errors, err.Error())
+		}
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		place, known := into[key.Value]
+		switch {
+		case !known:
+			note(lineError(key.Line, "unknown key %q of a table", key.Value))
+			continue
+		case seen[key.Value] != 0:
+			note(lineError(key.Line, "key %q is there already, in line %d", key.Value, seen[key.Value]))
+			continue
+		}
+		seen[key.Value] = key.Line
+		if err := value.Decode(place); err != nil {
+			note(err)
+		} else if isEmpty(place) {
+			note(lineError(value.Line, "%s is empty: leave the key out, or say what is wanted", key.Value))
+		}
+	}
+	if seen["name"] == 0 {
+		note(lineError(n.Line, "a table with wishes needs its name"))
+	}
+	if len(found.Errors) > 0 {
+		return &found
+	}
+	return nil
+}
+
+// isEmpty says that a wish holds nothing, or nothing in one of its places.
+func isEmpty(place any) bool {
+	blank := func(t text) bool { return strings.TrimSpace(t.value) == "" }
+	switch v := place.(type) {
+	case *text:
+		return blank(*v)
+	case *[]text:
+		return len(*v) == 0 || slices.ContainsFunc(*v, blank)
+	case *map[string]text:
+		for key, value := range *v {
+			if key == "" || blank(value) {
+				return true
+			}
+		}
+		return len(*v) == 0
+	}
+	return false
+}
+
+// wishes gathers the entries with wishes, and the patterns of all of them: a
+// table that has wishes is selected by them.
+func wishes(entries []entry, p *problems) (patterns []string, all map[string]sync.TableWish) {
+	lines := map[string]int{}
+	for i, e := range entries {
+		if e.line == 0 { // the YAML library does not ask for a null
+			p.addf("tables: entry %d is empty: give a pattern, or name and wishes of a table", i+1)
+			continue
+		}
+		if e.wish == nil {
+			patterns = append(patterns, e.pattern.value)
+			continue
+		}
+		name, err := e.wish.tableName()
+		if err != nil {
+			p.add(fault.Usage(fmt.Errorf("line %d: %w", e.line, err), fault.Hint(err)))
+			continue
+		}
+		if other, twice := lines[name]; twice {
+			p.addf("line %d: table %s has its wishes already, in line %d", e.line, name, other)
+			continue
+		}
+		lines[name] = e.line
+		patterns = append(patterns, e.wish.name.value)
+		if all == nil {
+			all = map[string]sync.TableWish{}
+		}
+		all[name] = e.wish.wish(e.line, p)
+	}
+	return patterns, all
+}
+
+// tableName is the one table that is meant, as change.Relation.String writes it.
+func (w *tableWish) tableName() (string, error) {
+	pattern, err := snapshot.ParsePattern(w.name.value)
+	if err != nil {
+		return "", err
+	}
+	relation := pattern.Exact()
+	if relation == nil {
+		return "", fmt.Errorf("table %q: wishes are for one table, named without * and !", w.name.value)
+	}
+	return relation.String(), nil
+}
+
+func (w *tableWish) wish(line int, p *problems) sync.TableWish {
+	if len(w.distributedBy) > 0 {
+		p.add(fault.Usage(fmt.Errorf("line %d: distributed_by of table %s is for Greenplum, and the target is ClickHouse", line, w.name.value),
+			"leave it out; in ClickHouse order_by and partition_by say where rows lie"))
+	}
+	s := sync.TableWish{Target: w.target.value, Exclude: values(w.exclude), Where: w.where.value}
+	s.Rename, s.Types = valuesOf(w.rename), valuesOf(w.types)
+	s.OrderBy, s.PartitionBy = values(w.orderBy), w.partitionBy.value
+	for column, word := range w.onUnrepresentable {
+		policy, err := apply.ParsePolicy(word.value)
+		if err != nil {
+			p.addf("line %d: on_unrepresentable of column %q: %v", line, column, err)
+		}
+		if s.OnUnrepresentable == nil {
+			s.OnUnrepresentable = map[string]apply.Policy{}
+		}
+		s.OnUnrepresentable[column] = policy
+	}
+	for _, list := range []struct {
+		key  string
+		list []string
+	}{{"exclude", s.Exclude}, {"order_by", s.OrderBy}} {
+		for i, column := range list.list {
+			if slices.Contains(list.list[:i], column) {
+				p.addf("line %d: %s of table %s names column %q twice", line, list.key, w.name.value, column)
+			}
+		}
+	}
+	return s
+}
+
+func values(list []text) []string {
+	var all []string
+	for _, t := range list {
+		all = append(all, t.value)
+	}
+	return all
+}
+
+func valuesOf(named map[string]text) map[string]string {
+	var all map[string]string
+	for name, t := range named {
+		if all == nil {
+			all = make(map[string]string, len(named))
+		}
+		all[name] = t.value
+	}
+	return all
+}
