@@ -117,11 +117,7 @@ func isEmpty(place any) bool {
 // table that has wishes is selected by them.
 func wishes(entries []entry, p *problems) (patterns []string, all map[string]sync.TableWish) {
 	lines := map[string]int{}
-	for i, e := range entries {
-		if e.line == 0 { // the YAML library does not ask for a null
-			p.addf("tables: entry %d is empty: give a pattern, or name and wishes of a table", i+1)
-			continue
-		}
+	for _, e := range entries {
 		if e.wish == nil {
 			patterns = append(patterns, e.pattern.value)
 			continue

@@ -83,7 +83,6 @@ func TestMistakesInWishesAreNamedWithTheirLine(t *testing.T) {
 		{"no name", strings.Replace(minimal, "[public.*]", "[{where: x}]", 1), "line 5: a table with wishes needs its name"},
 		{"an empty name", strings.Replace(minimal, "[public.*]", "[{name: ''}]", 1), "line 5: name is empty"},
 		{"a list for a table", strings.Replace(minimal, "[public.*]", "[[a]]", 1), "line 5: expected a pattern, or name and wishes"},
-		{"nothing for a table", strings.Replace(minimal, "[public.*]", "[public.*, ~]", 1), "tables: entry 2 is empty"},
 		{"a star", strings.Replace(minimal, "[public.*]", "[{name: public.*}]", 1), `line 5: table "public.*": wishes are for one table`},
 		{"an exclusion", strings.Replace(minimal, "[public.*]", "[{name: '!public.t'}]", 1), "wishes are for one table"},
 		{"no schema", strings.Replace(minimal, "[public.*]", "[{name: t}]", 1), "line 5: table pattern \"t\": the schema is missing"},
