@@ -50,6 +50,10 @@ func Connect(ctx context.Context, dsn string) (*Conn, error) {
 	return c, nil
 }
 
+// Over lets an ordinary connection, which stays the caller's, be asked what slots
+// and publications there are. It can make no slot and start no stream.
+func Over(pg *pgconn.PgConn, version int) *Conn { return &Conn{pg: pg, Version: version} }
+
 func connectFault(err error, config *pgconn.Config) error {
 	switch postgres.Code(err) {
 	case "42501", "28000": // "must be superuser or replication role", or no pg_hba.conf entry

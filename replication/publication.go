@@ -106,9 +106,19 @@ type PublicationTable struct {
 	// Partitioned roots stand for their leaves; of other tables ONLY the table
 	// itself is meant, not what inherits from it.
 	Partitioned bool
+	// Where is the condition on the rows, empty for all; PostgreSQL 15 and later.
+	Where string
 }
 
 func (t PublicationTable) sql() string {
+	name := t.name()
+	if t.Where != "" {
+		name += " WHERE (" + t.Where + ")"
+	}
+	return name
+}
+
+func (t PublicationTable) name() string {
 	name := change.AlwaysQuote(t.Schema) + "." + change.AlwaysQuote(t.Name)
 	if t.Partitioned {
 		return name
@@ -140,6 +150,14 @@ func CreatePublicationSQL(version int, name string, ops Operations, tables []Pub
 // AddToPublicationSQL is the statement that adds tables to a publication.
 func AddToPublicationSQL(name string, tables []PublicationTable) string {
 	return fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s", change.AlwaysQuote(name), joinTables(tables))
+}
+
+// ReplaceInPublicationSQL are the statements that give a table of a publication
+// another condition. Between them the table is not published, and what happens
+// to it then is not in the stream: they stand in one transaction.
+func ReplaceInPublicationSQL(publication string, t PublicationTable) string {
+	return fmt.Sprintf("BEGIN; ALTER PUBLICATION %s DROP TABLE %s; %s; COMMIT;", change.AlwaysQuote(publication), t.name(),
+		AddToPublicationSQL(publication, []PublicationTable{t}))
 }
 
 // CreatePublication makes a publication for the tables.

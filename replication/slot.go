@@ -24,17 +24,11 @@ type Point struct {
 // CreateSlot makes a logical slot and exports the snapshot at its consistent
 // point. A temporary slot goes with the connection.
 func (c *Conn) CreateSlot(ctx context.Context, name string, temporary bool) (Point, error) {
-	action := "EXPORT_SNAPSHOT"
-	if c.Version >= 170000 && !temporary {
-		// So that a synchronised standby can take the slot over.
-		if standby, err := c.standby(ctx); err != nil {
-			return Point{}, err
-		} else if !standby {
-			action = "(SNAPSHOT 'export', FAILOVER)"
-		}
+	sql, err := c.CreateSlotSQL(ctx, name, temporary)
+	if err != nil {
+		return Point{}, err
 	}
-	r, err := pglogrepl.CreateReplicationSlot(ctx, c.pg, name, "pgoutput",
-		pglogrepl.CreateReplicationSlotOptions{Temporary: temporary, SnapshotAction: action, Mode: pglogrepl.LogicalReplication})
+	r, err := pglogrepl.ParseCreateReplicationSlot(c.pg.Exec(ctx, sql))
 	if err != nil {
 		return Point{}, slotFault(err, name)
 	}
@@ -43,6 +37,23 @@ func (c *Conn) CreateSlot(ctx context.Context, name string, temporary bool) (Poi
 		return Point{}, fmt.Errorf("create slot %s: the consistent point: %w", name, err)
 	}
 	return Point{Consistent: lsn, Snapshot: r.SnapshotName}, nil
+}
+
+// CreateSlotSQL is the command that CreateSlot sends.
+func (c *Conn) CreateSlotSQL(ctx context.Context, name string, temporary bool) (string, error) {
+	kind, action := "", "EXPORT_SNAPSHOT"
+	if temporary {
+		kind = "TEMPORARY "
+	}
+	if c.Version >= 170000 && !temporary {
+		// So that a synchronised standby can take the slot over.
+		if standby, err := c.standby(ctx); err != nil {
+			return "", err
+		} else if !standby {
+			action = "(SNAPSHOT 'export', FAILOVER)"
+		}
+	}
+	return fmt.Sprintf("CREATE_REPLICATION_SLOT %s %sLOGICAL pgoutput %s", change.AlwaysQuote(name), kind, action), nil
 }
 
 func (c *Conn) standby(ctx context.Context) (bool, error) {

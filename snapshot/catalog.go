@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -22,11 +23,20 @@ type Table struct {
 	Rows, Bytes int64
 }
 
+// IdentityFull says whether every old row comes whole: the table and all of its
+// leaves have REPLICA IDENTITY FULL.
+func (t *Table) IdentityFull() bool {
+	return t.Relation.Identity == change.IdentityFull &&
+		!slices.ContainsFunc(t.Leaves, func(l Leaf) bool { return l.Identity != change.IdentityFull })
+}
+
 // Leaf is one heap.
 type Leaf struct {
 	OID          uint32
 	Schema, Name string
 	Bytes        int64
+	// Identity is the leaf's own, and the one that counts: it is not inherited.
+	Identity change.Identity
 	// Foreign partitions hold their rows elsewhere.
 	Foreign bool
 }
@@ -258,7 +268,7 @@ WITH RECURSIVE below AS (
   JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
   WHERE b.relkind = 'p'
 )
-SELECT b.root, b.oid, n.nspname, c.relname, b.relkind = 'f',
+SELECT b.root, b.oid, n.nspname, c.relname, c.relreplident::text, b.relkind = 'f',
        CASE WHEN b.relkind = 'f' THEN 0 ELSE pg_catalog.pg_relation_size(b.oid) END
 FROM below b JOIN pg_catalog.pg_class c ON c.oid = b.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE b.relkind IN ('r', 'f')
@@ -274,9 +284,11 @@ func (c *Catalog) leaves(ctx context.Context, oids []uint32) (map[uint32][]Leaf,
 	for rows.Next() {
 		var root uint32
 		var l Leaf
-		if err := rows.Scan(&root, &l.OID, &l.Schema, &l.Name, &l.Foreign, &l.Bytes); err != nil {
+		var identity string
+		if err := rows.Scan(&root, &l.OID, &l.Schema, &l.Name, &identity, &l.Foreign, &l.Bytes); err != nil {
 			return nil, postgres.Doing(err, "read the partitions of the source's tables")
 		}
+		l.Identity = change.Identity(identity[0])
 		leaves[root] = append(leaves[root], l)
 	}
 	return leaves, postgres.Doing(rows.Err(), "read the partitions of the source's tables")
