@@ -71,6 +71,19 @@ type TableState struct {
 	// Columns is the shape of the source that the target's table stands for,
 	// by which a schema change is recognised.
 	Columns []ColumnShape `json:"columns,omitempty"`
+	// Wanted is what the user wanted of the table when it was copied; nil for
+	// nothing.
+	Wanted *Wanted `json:"wanted,omitempty"`
+}
+
+// Wanted are the wishes that the rows of a table would look otherwise without.
+type Wanted struct {
+	Exclude     []string          `json:"exclude,omitempty"`
+	Rename      map[string]string `json:"rename,omitempty"`
+	Types       map[string]string `json:"types,omitempty"`
+	Where       string            `json:"where,omitempty"`
+	OrderBy     []string          `json:"order_by,omitempty"`
+	PartitionBy string            `json:"partition_by,omitempty"`
 }
 
 // ColumnShape is what a column has to keep for rows of the old and the new

@@ -25,7 +25,7 @@ func (c *Catalog) CheckFilter(ctx context.Context, t *Table, filter string) erro
 	// Once as it is, for it may not end the parentheses that it will stand in, and
 	// once in them, for it may not bring a clause of its own.
 	for _, where := range []string{filter, "(" + filter + ")"} {
-		_, err := c.explain(ctx, "SELECT FROM "+t.from()+" WHERE "+where)
+		_, err := c.explain(ctx, "SELECT FROM "+t.from()+" AS narrowed WHERE "+where)
 		if err := filterFault(t, filter, err); err != nil {
 			return err
 		}

@@ -32,19 +32,20 @@ type attempt struct {
 	made     []func(context.Context) error // what a first attempt has created so far, to be undone
 }
 
-// attempt runs one try of Run.
-func (p *Pipeline) attempt(ctx context.Context, retryFailed bool) (err error) {
+// attempt runs one try of Run. The first of a process is the one that tries
+// failed tables again, and that checks before it begins.
+func (p *Pipeline) attempt(ctx context.Context, first bool) (err error) {
 	a := &attempt{p: p}
 	defer a.close(ctx)
 	p.show(func(s *shown) { s.phase = Starting })
-	if err := a.connect(ctx, true); err != nil {
+	if err := a.connect(ctx, true, first); err != nil {
 		return err
 	}
 	var until change.LSN
 	if until, err = p.until(ctx, a.conn); err != nil {
 		return err
 	}
-	if err := a.setup(ctx, retryFailed); err != nil {
+	if err := a.setup(ctx, first); err != nil {
 		return errors.Join(err, a.undo(ctx))
 	}
 	point, err := a.slot(ctx)
@@ -74,10 +75,46 @@ func (p *Pipeline) until(ctx context.Context, conn *replication.Conn) (change.LS
 	return p.config.Until, nil
 }
 
-// connect reaches both sides and recalls the pipeline.
-func (a *attempt) connect(ctx context.Context, streamed bool) (err error) {
-	p := a.p
-	if a.sql, err = postgres.Connect(ctx, p.config.Source); err != nil {
+// connect reaches both sides, recalls the pipeline and finds its tables. With
+// check it looks at everything that a run relies on, and is refused with all that
+// is in the way.
+func (a *attempt) connect(ctx context.Context, streamed, check bool) error {
+	if err := a.reach(ctx); err != nil {
+		return err
+	}
+	if err := a.recall(ctx, streamed); err != nil {
+		return err
+	}
+	found, err := a.describe(ctx, streamed)
+	if err != nil {
+		return err
+	}
+	if err := found.err(); err != nil {
+		return err
+	}
+	if check {
+		found, err := a.look(ctx, streamed)
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			if f.Level == fault.LevelWarning {
+				a.p.log.Warn(f.Seen, "fix", f.Fix)
+			}
+		}
+		if err := found.Err(); err != nil {
+			return err
+		}
+	}
+	if !streamed {
+		return nil
+	}
+	return a.connectReplication(ctx)
+}
+
+// reach connects to the source and learns which one it is.
+func (a *attempt) reach(ctx context.Context) (err error) {
+	if a.sql, err = postgres.Connect(ctx, a.p.config.Source); err != nil {
 		return err
 	}
 	if a.catalog, err = snapshot.NewCatalog(ctx, a.sql); err != nil {
@@ -86,25 +123,30 @@ func (a *attempt) connect(ctx context.Context, streamed bool) (err error) {
 	if a.catalog.Version < oldestVersion {
 		return fault.Precondition(fmt.Errorf("the source is PostgreSQL %d", a.catalog.Version/10000), "PostgreSQL 12 or later is needed")
 	}
-	if streamed {
-		if err := a.readiness(ctx); err != nil {
-			return err
-		}
-		if a.conn, err = replication.Connect(ctx, p.config.Source); err != nil {
-			return err
-		}
-		if a.system, err = a.conn.Identify(ctx); err != nil {
-			return err
-		}
-	} else if a.system, err = a.identify(ctx); err != nil {
+	a.system, err = a.identify(ctx)
+	return err
+}
+
+func (a *attempt) connectReplication(ctx context.Context) (err error) {
+	if a.conn, err = replication.Connect(ctx, a.p.config.Source); err != nil {
 		return err
 	}
-	return a.recall(ctx, streamed)
+	system, err := a.conn.Identify(ctx)
+	if err != nil {
+		return err
+	}
+	if system.Identifier != a.system.Identifier || system.Database != a.system.Database {
+		return fault.Precondition(fmt.Errorf("a replication connection leads to database %s on system %s, and an ordinary one to database %s on system %s",
+			system.Database, system.Identifier, a.system.Database, a.system.Identifier),
+			"name the server itself in the source's DSN, and not a pooler or load balancer")
+	}
+	return nil
 }
 
 const oldestVersion = 120000
 
-// identify asks over an ordinary connection, which has no IDENTIFY_SYSTEM.
+// identify asks over an ordinary connection, which has no IDENTIFY_SYSTEM: what
+// has to be known to recall a pipeline comes before the right to replicate.
 func (a *attempt) identify(ctx context.Context) (s replication.System, err error) {
 	err = a.sql.QueryRow(ctx, `SELECT (SELECT system_identifier::text FROM pg_catalog.pg_control_system()), current_database()`).
 		Scan(&s.Identifier, &s.Database)
@@ -135,47 +177,27 @@ func (a *attempt) recall(ctx context.Context, streamed bool) error {
 		return fault.Precondition(fmt.Errorf("pipeline %s is kept in sync by `pgsluice run`", p.config.Name),
 			"give the one-shot load another --name and other target tables, or drop the pipeline with `pgsluice drop`")
 	}
-	found, err := a.catalog.Tables(ctx, p.config.Patterns)
-	if err != nil {
-		return err
-	}
-	for i, source := range found {
-		// Without a publication's word for it; setup asks for that.
-		t, err := p.newTable(source, i, nil, streamed)
-		if err != nil {
-			return err
-		}
-		t.state = state.Tables[t.name]
-		delete(state.Tables, t.name)
-		a.tables = append(a.tables, t)
-	}
-	// The watermark moves on without the tables that are not selected any more:
-	// should they be again, they have to be copied.
-	for _, left := range state.Tables {
-		if left.Phase != apply.Pending {
-			left.Phase = apply.Pending
-			a.left = append(a.left, left)
-		}
-	}
-	return p.checkNames(a.tables)
+	return nil
 }
 
 // narrowTables takes the columns and rows that the publication leaves out of
 // the tables.
-func (a *attempt) narrowTables(published map[string]replication.Published) error {
+func (a *attempt) narrowTables(published map[string]replication.Published) *trouble {
+	found := &trouble{}
 	for i, t := range a.tables {
 		pub, ok := published[t.name]
 		if !ok {
 			continue
 		}
-		narrowed, err := a.p.newTable(t.source, t.number, &pub, true)
-		if err != nil {
-			return err
+		narrowed, faults := a.p.newTable(t.source, t.number, &pub, true)
+		if len(faults) > 0 {
+			found.add(checkWishes, t.name, faults...)
+			continue
 		}
-		narrowed.state = t.state
+		narrowed.state, narrowed.anew = t.state, t.anew
 		a.tables[i] = narrowed
 	}
-	return nil
+	return found
 }
 
 // settleStates decides what is to be done with each table, from what is
@@ -224,14 +246,17 @@ func (a *attempt) planAnew(t *table, retryFailed bool) bool {
 		t.parked.Store(true)
 		a.left = append(a.left, t.state)
 		return false
-	case (was.Phase == apply.Copied || was.Phase == apply.Streaming) && !remade:
+	case (was.Phase == apply.Copied || was.Phase == apply.Streaming) && !remade && !t.anew:
 		return false
+	}
+	if was.Target != t.target {
+		was.CopiedAt = 0 // what is in the other table is not this pipeline's
 	}
 	t.state = apply.TableState{
 		Relation: t.name, OID: t.source.Relation.OID, Target: t.target, Phase: apply.Pending, CopiedAt: was.CopiedAt,
-		Columns: apply.Shape(t.query.Relation),
+		Columns: apply.Shape(t.query.Relation), Wanted: t.wish.wanted(),
 	}
-	t.skipBefore, t.truncatedAt = 0, change.Position{}
+	t.skipBefore, t.truncatedAt, t.anew = 0, change.Position{}, false
 	return true
 }
 
@@ -250,7 +275,7 @@ func (a *attempt) prepare(ctx context.Context, t *table) error {
 		existing = apply.Truncate
 		t.again = true
 	}
-	into := &apply.Table{Relation: t.query.Relation, Name: t.target, Number: t.number}
+	into := t.into(t.query.Relation)
 	created, err := p.target.Prepare(ctx, into, existing, at)
 	if created {
 		a.made = append(a.made, func(ctx context.Context) error { return p.target.Drop(ctx, t.target) })

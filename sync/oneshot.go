@@ -19,19 +19,16 @@ func (p *Pipeline) Load(ctx context.Context) error {
 	return p.repeat(ctx, p.loadAttempt)
 }
 
-func (p *Pipeline) loadAttempt(ctx context.Context, retryFailed bool) error {
+func (p *Pipeline) loadAttempt(ctx context.Context, first bool) error {
 	a := &attempt{p: p}
 	defer a.close(ctx)
-	if err := a.connect(ctx, false); err != nil {
-		return err
-	}
-	if err := a.checkTables(ctx, false); err != nil {
+	if err := a.connect(ctx, false, first); err != nil {
 		return err
 	}
 	if err := a.loadAgain(); err != nil {
 		return err
 	}
-	if err := a.settleStates(ctx, retryFailed); err != nil {
+	if err := a.settleStates(ctx, first); err != nil {
 		return errors.Join(err, a.undo(ctx))
 	}
 	exported, err := snapshot.Export(ctx, p.config.Source)

@@ -16,8 +16,10 @@ import (
 // stands for (the remembered shape), what the stream says and what the catalog
 // says. The catalog may be ahead of the stream, never behind it. A column that
 // was added is followed; any other change is a fault, because rows of the old and
-// the new relation would not mean the same.
-func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationMessage) (*change.Relation, error) {
+// the new relation would not mean the same. Columns that are excluded are not
+// looked at: project says where in the stream's rows the relation's columns are,
+// nil when they are all of them.
+func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationMessage) (_ *change.Relation, project []int, err error) {
 	// The loop that asks answers the source's keepalives too.
 	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
 	defer cancel()
@@ -31,7 +33,7 @@ func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationM
 	}
 	now, err := a.catalog.Relation(ctx, m.OID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if now == nil {
 		// Dropped since. Its last rows are followed by what was known of it.
@@ -41,9 +43,12 @@ func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationM
 	for i := range now.Columns {
 		current[now.Columns[i].Name] = &now.Columns[i]
 	}
+	if m, project, err = t.withoutExcluded(m, current); err != nil {
+		return nil, nil, err
+	}
 	r := &change.Relation{OID: m.OID, Schema: m.Schema, Name: m.Name, Identity: m.Identity}
 	if r.Schema != t.source.Relation.Schema || r.Name != t.source.Relation.Name {
-		return nil, changed("table %s is now named %s", t.name, r)
+		return nil, nil, changed("table %s is now named %s", t.name, r)
 	}
 	oids, modifiers := make([]uint32, len(m.Columns)), make([]int32, len(m.Columns))
 	for i, c := range m.Columns {
@@ -51,14 +56,14 @@ func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationM
 	}
 	types, err := a.catalog.Types(ctx, oids, modifiers)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	key := map[int]int{}
 	for i, mc := range m.Columns {
 		was := known[mc.Name]
 		c, err := followColumn(t, mc, types[i], was, current[mc.Name])
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if was != nil && was.Key > 0 {
 			key[was.Key] = i
@@ -67,13 +72,16 @@ func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationM
 		delete(known, mc.Name)
 	}
 	if err := leftOut(t, shape, known, current); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if t.extended && len(key) != len(t.query.Relation.Key) {
+		return nil, nil, keyChanged(t)
 	}
 	for place := 1; place <= len(key); place++ {
 		r.Key = append(r.Key, key[place])
 		r.Columns[key[place]].NotNull = true
 	}
-	return r, keyStands(t, r, now)
+	return r, project, keyStands(t, r, now)
 }
 
 // catalogPatience bounds a look into the catalog.
@@ -146,16 +154,54 @@ func added(t *table, is change.Column, typ *change.Type) (change.Column, error) 
 }
 
 // keyStands sees that the catalog's key is still the one that rows are placed
-// by.
+// by, or is in it where the order has extended it.
 func keyStands(t *table, r, now *change.Relation) error {
+	if t.extended {
+		return extendedKeyStands(t, r, now)
+	}
 	same := len(r.Key) == len(now.Key)
 	for i := 0; same && i < len(r.Key); i++ {
 		same = r.Columns[r.Key[i]].Attnum == now.Columns[now.Key[i]].Attnum
 	}
 	if !same {
-		return changed("the primary key or replica identity of table %s has changed", t.name)
+		return keyChanged(t)
 	}
 	return nil
+}
+
+func extendedKeyStands(t *table, r, now *change.Relation) error {
+	if r.Identity != change.IdentityFull {
+		return identityLost(t)
+	}
+	inKey := map[int16]bool{}
+	for _, i := range r.Key {
+		inKey[r.Columns[i].Attnum] = true
+	}
+	for _, i := range now.Key {
+		if !inKey[now.Columns[i].Attnum] {
+			return keyChanged(t)
+		}
+	}
+	for _, c := range now.Columns {
+		if inKey[c.Attnum] && !c.NotNull {
+			return changed("column %s of table %s can be NULL now, and the target's rows are ordered by it", change.QuoteIdent(c.Name), t.name)
+		}
+	}
+	if !now.Keyed() {
+		return keyChanged(t)
+	}
+	return nil
+}
+
+func keyChanged(t *table) error {
+	return changed("the primary key or replica identity of table %s has changed", t.name)
+}
+
+// identityLost: where the order has extended the key, only whole old rows say
+// where the row was.
+func identityLost(t *table) error {
+	return fault.Permanent(fmt.Errorf("the replica identity of table %s is not FULL any more, and order_by names columns beside its key", t.name),
+		identityFullSQL(t.source)+"  -- and start pgsluice again: the table is then copied anew")
 }
 
 func changed(format string, args ...any) error {

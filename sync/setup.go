@@ -3,39 +3,18 @@ package sync
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/pgsluice/pgsluice/apply"
-	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
-	"github.com/pgsluice/pgsluice/preflight"
 	"github.com/pgsluice/pgsluice/replication"
-	"github.com/pgsluice/pgsluice/snapshot"
 )
-
-// readiness refuses a server that cannot replicate. How many slots will be
-// needed is not known yet; that nothing is free is said when one is.
-func (a *attempt) readiness(ctx context.Context) error {
-	findings, err := preflight.Replication(ctx, a.sql, 0)
-	if err != nil {
-		return err
-	}
-	return preflight.Err(findings)
-}
 
 // setup makes everything but the slot: preconditions, publication, target
 // tables. In a first attempt it notes what it makes.
 func (a *attempt) setup(ctx context.Context, retryFailed bool) error {
 	p := a.p
-	if err := a.checkTables(ctx, true); err != nil {
-		return err
-	}
-	slot, err := a.findSlot(ctx)
-	if err != nil {
-		return err
-	}
-	if err := a.roomForSlots(ctx, slot); err != nil {
+	if _, err := a.findSlot(ctx); err != nil {
 		return err
 	}
 	if err := a.publication(ctx); err != nil {
@@ -45,7 +24,7 @@ func (a *attempt) setup(ctx context.Context, retryFailed bool) error {
 	if err != nil {
 		return err
 	}
-	if err := a.narrowTables(published); err != nil {
+	if err := a.narrowTables(published).err(); err != nil {
 		return err
 	}
 	if a.pipeline.Slot == "" {
@@ -55,25 +34,6 @@ func (a *attempt) setup(ctx context.Context, retryFailed bool) error {
 		}
 	}
 	return a.settleStates(ctx, retryFailed)
-}
-
-func (a *attempt) checkTables(ctx context.Context, streamed bool) error {
-	sources := make([]*snapshot.Table, len(a.tables))
-	for i, t := range a.tables {
-		sources[i] = t.source
-	}
-	findings, err := preflight.Tables(ctx, a.sql, a.catalog.Version, sources, streamed)
-	if err != nil {
-		return err
-	}
-	if a.first {
-		for _, f := range findings {
-			if f.Level == preflight.Warning {
-				a.p.log.Warn(f.Seen, "fix", f.Fix)
-			}
-		}
-	}
-	return preflight.Err(findings)
 }
 
 // findSlot looks at the pipeline's slot and refuses one that cannot be gone on
@@ -133,96 +93,6 @@ func (a *attempt) freeSlot(ctx context.Context, name string) (*replication.Slot,
 			return nil, context.Cause(ctx)
 		}
 	}
-}
-
-// roomForSlots sees that the slots this attempt has to create can be had, before
-// anything else is created.
-func (a *attempt) roomForSlots(ctx context.Context, slot *replication.Slot) error {
-	need := 0
-	if slot == nil {
-		need = 1
-	} else if a.p.config.Copy && len(missing(a.tables)) > 0 {
-		need = 1 // the temporary one, for a consistent point
-	}
-	findings, err := preflight.Replication(ctx, a.sql, need)
-	if err != nil {
-		return err
-	}
-	// This attempt's own walsender is there already.
-	findings = slices.DeleteFunc(findings, func(f preflight.Finding) bool { return f.About == preflight.Walsenders })
-	return preflight.Err(findings)
-}
-
-// publication sees that a publication covers the tables: it makes one when there
-// is none, extends its own, and never touches a user's.
-func (a *attempt) publication(ctx context.Context) error {
-	p := a.p
-	name := p.config.Publication
-	found, err := a.conn.FindPublication(ctx, name)
-	if err != nil {
-		return err
-	}
-	if found == nil {
-		// Remembered before it is made, so that a start after a crash in between
-		// knows it for its own.
-		a.pipeline.Publication, a.pipeline.OwnsPublication = name, true
-		if err := a.rememberFirst(ctx); err != nil {
-			return err
-		}
-		if err := a.conn.CreatePublication(ctx, name, p.config.Operations, publicationTables(a.tables)); err != nil {
-			return err
-		}
-		a.made = append(a.made, func(ctx context.Context) error { return a.conn.DropPublication(ctx, name) })
-		p.log.Info("created publication", "publication", name, "tables", len(a.tables))
-		return nil
-	}
-	if err := a.checkPublication(found); err != nil {
-		return err
-	}
-	published, err := a.conn.Published(ctx, name)
-	if err != nil {
-		return err
-	}
-	var lacking []*table
-	for _, t := range a.tables {
-		if _, ok := published[t.name]; !ok {
-			lacking = append(lacking, t)
-		}
-	}
-	if len(lacking) == 0 {
-		return nil
-	}
-	add := publicationTables(lacking)
-	if !a.pipeline.OwnsPublication {
-		return fault.Precondition(fmt.Errorf("publication %s does not publish table %s", name, lacking[0].name),
-			replication.AddToPublicationSQL(name, add)+";")
-	}
-	p.log.Info("adding tables to the publication", "publication", name, "tables", len(add))
-	return a.conn.AddToPublication(ctx, name, add)
-}
-
-func (a *attempt) checkPublication(found *replication.Publication) error {
-	name := change.AlwaysQuote(a.p.config.Publication)
-	want, have := a.p.config.Operations, found.Operations
-	if want.Insert && !have.Insert || want.Update && !have.Update || want.Delete && !have.Delete || want.Truncate && !have.Truncate {
-		return fault.Precondition(fmt.Errorf("publication %s publishes %q, and the pipeline wants %q", a.p.config.Publication, have, want),
-			fmt.Sprintf("ALTER PUBLICATION %s SET (publish = '%s');  -- or list in stream.operations only what it publishes", name, want))
-	}
-	for _, t := range a.tables {
-		if t.source.Partitioned && !found.ViaRoot {
-			return fault.Precondition(fmt.Errorf("publication %s publishes partitions and not their root, table %s", a.p.config.Publication, t.name),
-				fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true);", name))
-		}
-	}
-	return nil
-}
-
-func publicationTables(tables []*table) []replication.PublicationTable {
-	list := make([]replication.PublicationTable, len(tables))
-	for i, t := range tables {
-		list[i] = replication.PublicationTable{Schema: t.source.Relation.Schema, Name: t.source.Relation.Name, Partitioned: t.source.Partitioned}
-	}
-	return list
 }
 
 // slot sees that the pipeline's slot exists and is remembered. The point it

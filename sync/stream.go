@@ -84,9 +84,12 @@ type gatherer struct {
 	stream   *replication.Stream
 	exchange *exchange
 	byOID    map[uint32]*table
-	// tables are by the relation as it was last announced.
+	// tables are by the relation that the stream's rows have.
 	tables map[*change.Relation]*table
 	looked time.Time // when the catalog was last asked for dropped tables
+	// row, old and new are room for a row without its excluded columns.
+	row      change.Row
+	old, new []change.Datum
 }
 
 // patience is how long a quiet stream is waited for before the loop looks
@@ -161,7 +164,15 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 		if !g.wanted(t, e.Position, e.Row.Op) {
 			return nil
 		}
-		return g.add(ctx, t, &e.Row)
+		row := &e.Row
+		if t.project != nil {
+			row = g.projected(t, row)
+		}
+		if t.extended && row.Op != change.Insert && !row.OldFull {
+			g.exchange.fail(t, identityLost(t))
+			return nil
+		}
+		return g.add(ctx, t, row)
 	case replication.Commit:
 		g.exchange.advance(e.End, e.Time)
 		g.attempt.p.gathered.Store(uint64(e.End))
@@ -242,7 +253,7 @@ func (g *gatherer) resolve(ctx context.Context, m *replication.RelationMessage) 
 	if err := g.waitForCatalog(ctx, m.XID); err != nil {
 		return nil, err
 	}
-	relation, err := g.attempt.follow(ctx, t, m)
+	relation, project, err := g.attempt.follow(ctx, t, m)
 	if err != nil {
 		if fault.Retryable(err) || ctx.Err() != nil {
 			return nil, err
@@ -253,15 +264,7 @@ func (g *gatherer) resolve(ctx context.Context, m *replication.RelationMessage) 
 	if g.binary && needsText(relation) {
 		return nil, fault.Retry(fmt.Errorf("table %s has got a column whose values are to be had as text only: the stream begins again in text", t.name))
 	}
-	if t.announced != nil && sameRelation(t.announced.Relation, relation) {
-		return t.announced.Relation, nil
-	}
-	if t.announced != nil {
-		delete(g.tables, t.announced.Relation)
-	}
-	t.announced = &apply.Table{Relation: relation, Name: t.target, Number: t.number}
-	g.tables[relation] = t
-	return relation, nil
+	return g.announce(t, relation, project, len(m.Columns)), nil
 }
 
 // waitForCatalog returns when the catalog is no longer behind the stream.

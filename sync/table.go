@@ -22,7 +22,10 @@ type table struct {
 	number int
 	name   string // quoted, as in TableState
 	target string
+	wish   TableWish
 	query  snapshot.Query
+	// extended: the order has made columns beside the key part of it.
+	extended bool
 
 	// state belongs to whoever writes progress: the loader, then the apply loop.
 	state apply.TableState
@@ -32,10 +35,16 @@ type table struct {
 	shape []apply.ColumnShape
 	// announced is what the stream last announced; gather loop only.
 	announced *apply.Table
+	// wire is the relation that the stream's rows have, and project where in them
+	// the columns of the announced one are: nil where the two are the same.
+	wire    *change.Relation
+	project []int
 	// skipBefore and truncatedAt are the skip rules; fixed for the attempt.
 	skipBefore  change.LSN
 	truncatedAt change.Position
 
+	// anew: it is to be copied though it was.
+	anew bool
 	// again: an earlier copy of this pipeline was thrown away for this one.
 	again bool
 	// parked: the table failed, its rows go nowhere.
@@ -50,54 +59,70 @@ type counters struct {
 }
 
 // newTable describes a table of the source as the pipeline moves it: published
-// is nil where nothing narrows it down.
-func (p *Pipeline) newTable(source *snapshot.Table, number int, published *replication.Published, streamed bool) (*table, error) {
-	narrowed := narrow(source.Relation, published, streamed)
-	for i := range source.Relation.Key {
-		if len(narrowed.Key) != len(source.Relation.Key) {
-			return nil, fault.Precondition(
-				fmt.Errorf("publication %s leaves column %s, which is part of the key, out of table %s",
-					p.config.Publication, change.QuoteIdent(source.Relation.Columns[source.Relation.Key[i]].Name), source.Relation),
-				"publish the whole key: ALTER PUBLICATION … SET TABLE …")
+// is nil where nothing narrows it down. What of its wishes cannot be had, and
+// what else is in the way, is in faults.
+func (p *Pipeline) newTable(source *snapshot.Table, number int, published *replication.Published, streamed bool) (t *table, faults []error) {
+	r := source.Relation
+	wish := p.config.Wishes[r.String()]
+	narrowed := narrow(r, published, &wish, streamed)
+	for _, i := range r.Key {
+		if name := r.Columns[i].Name; position(narrowed, name) < 0 && !wish.excludes(name) {
+			return nil, []error{fault.Precondition(
+				fmt.Errorf("publication %s leaves column %s, which is part of the key, out of table %s", p.config.Publication, change.QuoteIdent(name), r),
+				"publish the whole key: ALTER PUBLICATION … SET TABLE …")}
 		}
 	}
-	t := &table{
-		source: source, number: number, name: source.Relation.String(),
-		target: p.config.TargetName(source.Relation.Schema, source.Relation.Name),
-		query:  snapshot.Query{Relation: narrowed, AsText: make([]bool, len(narrowed.Columns))},
-		count:  p.countersOf(source.Relation.String()),
-	}
-	if published != nil {
-		t.query.RowFilter = published.RowFilter
-	}
-	for i, c := range narrowed.Columns {
-		t.query.AsText[i] = !typemap.Resolve(c.Type).BinaryOK
+	if faults := wish.faults(source, narrowed, streamed); len(faults) > 0 {
+		return nil, faults
 	}
 	if !narrowed.Keyed() && len(source.Leaves) > snapshot.MaxLeaves {
-		return nil, fault.Precondition(fmt.Errorf("table %s has no key and more than %d partitions", t.name, snapshot.MaxLeaves), "give it a primary key, or leave it out")
+		return nil, []error{fault.Precondition(fmt.Errorf("table %s has no key and more than %d partitions", r, snapshot.MaxLeaves), "give it a primary key, or leave it out")}
+	}
+	ordered := wish.ordered(narrowed)
+	t = &table{
+		source: source, number: number, name: r.String(), target: cmp.Or(wish.Target, p.config.TargetName(r.Schema, r.Name)), wish: wish,
+		query:    snapshot.Query{Relation: ordered, AsText: make([]bool, len(ordered.Columns)), RowFilter: wish.Where},
+		extended: len(ordered.Key) > len(r.Key), count: p.countersOf(r.String()),
+	}
+	if published != nil {
+		// A wish of the table's is the same condition, or the run ends before a row
+		// is read.
+		t.query.RowFilter = published.RowFilter
+	}
+	for i, c := range ordered.Columns {
+		t.query.AsText[i] = !typemap.Resolve(c.Type).BinaryOK
 	}
 	return t, nil
 }
 
+// into is the table's place in the target, for a relation of it.
+func (t *table) into(r *change.Relation) *apply.Table {
+	return &apply.Table{Relation: r, Name: t.target, Number: t.number, Wishes: t.wish.of(r)}
+}
+
 // narrow leaves in a relation the columns that both the copy and the stream
-// bring, so that the two paths agree. A one-shot load brings all of them.
-func narrow(r *change.Relation, published *replication.Published, streamed bool) *change.Relation {
-	if !streamed {
-		return r
+// bring, so that the two paths agree, without the excluded ones. A one-shot load
+// brings all others.
+func narrow(r *change.Relation, published *replication.Published, wish *TableWish, streamed bool) *change.Relation {
+	brings := func(c *change.Column) bool {
+		switch {
+		case wish.excludes(c.Name):
+			return false
+		case !streamed:
+			return true
+		case published != nil && published.Columns != nil:
+			return slices.Contains(published.Columns, c.Name)
+		}
+		return !c.Generated
 	}
 	n := *r
 	n.Columns, n.Key = nil, nil
 	moved := make(map[int]int, len(r.Columns))
-	for i, c := range r.Columns {
-		if published != nil && published.Columns != nil {
-			if !slices.Contains(published.Columns, c.Name) {
-				continue
-			}
-		} else if c.Generated {
-			continue
+	for i := range r.Columns {
+		if brings(&r.Columns[i]) {
+			moved[i] = len(n.Columns)
+			n.Columns = append(n.Columns, r.Columns[i])
 		}
-		moved[i] = len(n.Columns)
-		n.Columns = append(n.Columns, c)
 	}
 	for _, i := range r.Key {
 		if to, ok := moved[i]; ok {
@@ -119,21 +144,19 @@ func needsText(r *change.Relation) bool {
 	return false
 }
 
-// checkNames refuses an empty pipeline, and two tables that would be one.
-func (p *Pipeline) checkNames(tables []*table) error {
-	if len(tables) == 0 {
-		return fault.Usage(fmt.Errorf("no table of the source matches %s", joinPatterns(p.config.Patterns)),
-			"patterns are schema.table with * for any run of characters; system, temporary, unlogged and foreign tables and views are never matched")
-	}
+// checkNames gives the faults of an empty pipeline, and of tables that would be
+// one.
+func (p *Pipeline) checkNames(tables []*table) (faults []error) {
 	byTarget := map[string]*table{}
 	for _, t := range tables {
 		if other := byTarget[t.target]; other != nil {
-			return fault.Usage(fmt.Errorf("%s and %s would both be written to %s in the target", other.name, t.name, t.target),
-				"leave one out, or give target.table a template that tells them apart, such as {schema}_{table}")
+			faults = append(faults, fault.Usage(fmt.Errorf("%s and %s would both be written to %s in the target", other.name, t.name, t.target),
+				"leave one out, give one a target of its own, or give target.table a template that tells them apart, such as {schema}_{table}"))
+			continue
 		}
 		byTarget[t.target] = t
 	}
-	return nil
+	return faults
 }
 
 func joinPatterns(patterns []snapshot.Pattern) string {
@@ -147,14 +170,13 @@ func joinPatterns(patterns []snapshot.Pattern) string {
 // missing are the tables that have yet to be copied, largest first, so that the
 // last to end is not the largest.
 func missing(tables []*table) []*table {
-	var m []*table
-	for _, t := range tables {
-		if t.state.Phase != apply.Copied && t.state.Phase != apply.Streaming {
-			m = append(m, t)
-		}
-	}
+	m := slices.DeleteFunc(slices.Clone(tables), func(t *table) bool { return !t.toCopy() })
 	slices.SortStableFunc(m, func(a, b *table) int { return cmp.Compare(b.source.Bytes, a.source.Bytes) })
 	return m
+}
+
+func (t *table) toCopy() bool {
+	return t.anew || t.state.Phase != apply.Copied && t.state.Phase != apply.Streaming
 }
 
 // park gives a table up while the others go on. Its state is the caller's to have

@@ -1,0 +1,157 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/replication"
+)
+
+// Check looks at everything that a run (streamed) or a one-shot load relies on,
+// and gathers what it finds instead of stopping at the first: what can be looked
+// at without a thing that fails is looked at. It changes nothing on the source and
+// leaves nothing in the target. A nil target was not reached, and is left out.
+// The error is that the looking itself failed.
+func (p *Pipeline) Check(ctx context.Context, streamed bool) (fault.Findings, error) {
+	a := &attempt{p: p}
+	defer a.close(ctx)
+	found := &trouble{}
+	if err := a.reach(ctx); err != nil {
+		found.add(checkSource, "", err)
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		target, err := a.lookAtTarget(ctx)
+		return append(found.found, target...), err
+	}
+	found.ok(checkSource, fmt.Sprintf("the source is PostgreSQL %s, database %s", versionText(a.catalog.Version), a.system.Database))
+	if p.target != nil {
+		found.add(checkPipeline, "", a.recall(ctx, streamed))
+	}
+	described, err := a.describe(ctx, streamed)
+	if err != nil {
+		return nil, err
+	}
+	if len(described.found) == 0 {
+		rows, bytes := estimates(a.tables)
+		found.ok(checkTables, fmt.Sprintf("%d tables are selected, about %d rows in %d bytes, each with a name of its own in the target", len(a.tables), rows, bytes))
+	}
+	looked, err := a.look(ctx, streamed)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(found.found, described.found...), looked...), nil
+}
+
+func (t *trouble) ok(check, seen string) {
+	t.found = append(t.found, fault.Finding{Level: fault.LevelOK, Check: check, Seen: seen})
+}
+
+// versionText is server_version_num as people write it.
+func versionText(number int) string { return fmt.Sprintf("%d.%d", number/10000, number%10000) }
+
+func estimates(tables []*table) (rows, bytes int64) {
+	for _, t := range tables {
+		rows += t.source.Rows
+		bytes += t.source.Bytes
+	}
+	return rows, bytes
+}
+
+// look looks at both sides for the tables that are described.
+func (a *attempt) look(ctx context.Context, streamed bool) (fault.Findings, error) {
+	found := &trouble{}
+	conn := replication.Over(a.sql.PgConn(), a.catalog.Version)
+	if streamed {
+		if err := a.lookAtPublication(ctx, conn, found); err != nil {
+			return nil, err
+		}
+	}
+	source, err := a.lookAtSource(ctx, conn, streamed)
+	if err != nil {
+		return nil, err
+	}
+	target, err := a.lookAtTarget(ctx)
+	return slices.Concat(found.found, source, target), err
+}
+
+// lookAtPublication takes from the tables what the publication leaves out of
+// them, and holds its conditions against the user's.
+func (a *attempt) lookAtPublication(ctx context.Context, conn *replication.Conn, found *trouble) error {
+	published, err := conn.Published(ctx, a.p.config.Publication)
+	if err != nil {
+		return err
+	}
+	for _, t := range a.tables {
+		if p, ok := published[t.name]; ok {
+			wrong, err := a.checkFilter(ctx, t, p.RowFilter)
+			if err != nil {
+				return err
+			}
+			found.add(checkPublication, t.name, wrong)
+		}
+	}
+	found.merge(a.narrowTables(published))
+	return nil
+}
+
+// lookAtTarget asks the target about the tables: those that are to be copied may
+// meet rows there, and for the others the rows are those that they should be.
+func (a *attempt) lookAtTarget(ctx context.Context) (fault.Findings, error) {
+	inspector, ok := a.p.target.(apply.Inspector)
+	if !ok {
+		return nil, nil
+	}
+	var due, there []*apply.Table
+	for _, t := range a.tables {
+		if t.due() {
+			due = append(due, t.into(t.query.Relation))
+		} else {
+			there = append(there, t.into(t.query.Relation))
+		}
+	}
+	var all fault.Findings
+	for _, group := range []struct {
+		tables   []*apply.Table
+		existing apply.Existing
+	}{{there, apply.Keep}, {due, a.p.config.Existing}} {
+		if len(group.tables) == 0 && len(a.tables) > 0 {
+			continue
+		}
+		found, err := inspector.Check(ctx, group.tables, group.existing)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			if !slices.Contains(all, f) { // what is about the server is found twice
+				all = append(all, f)
+			}
+		}
+		if len(a.tables) == 0 {
+			break
+		}
+	}
+	return all, nil
+}
+
+// due says that the table is to be copied for the first time, or to a table that
+// was not this pipeline's so far.
+func (t *table) due() bool {
+	return t.state.CopiedAt == 0 || t.state.Target != t.target
+}
+
+// slotsNeeded is how many slots a run has to make: its own, or else the
+// temporary one that gives a copy its consistent point.
+func (a *attempt) slotsNeeded(ctx context.Context, conn *replication.Conn) (int, error) {
+	slot, err := conn.FindSlot(ctx, a.p.config.Slot)
+	switch {
+	case err != nil:
+		return 0, err
+	case slot == nil, a.p.config.Copy && slices.ContainsFunc(a.tables, (*table).toCopy):
+		return 1, nil
+	}
+	return 0, nil
+}

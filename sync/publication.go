@@ -1,0 +1,151 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/replication"
+)
+
+// covering is what has to be done for a publication to cover the pipeline's
+// tables: it is made when there is none, extended when it is pgsluice's own, and a
+// user's is never touched.
+type covering struct {
+	found *replication.Publication
+	add   []replication.PublicationTable // all of them when it is to be made
+	// published are the pipeline's tables that it has already.
+	published map[string]replication.Published
+}
+
+// statement is what a run executes; empty when the publication is there and
+// covers the tables.
+func (c *covering) statement(version int, name string, ops replication.Operations) string {
+	switch {
+	case c.found == nil:
+		return replication.CreatePublicationSQL(version, name, ops, c.add)
+	case len(c.add) > 0:
+		return replication.AddToPublicationSQL(name, c.add)
+	}
+	return ""
+}
+
+// covers looks at the publication, over any connection to the source.
+func (a *attempt) covers(ctx context.Context, conn *replication.Conn) (*covering, error) {
+	name := a.p.config.Publication
+	found, err := conn.FindPublication(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	c := &covering{found: found}
+	if found == nil {
+		c.add = publicationTables(a.tables)
+		return c, nil
+	}
+	if err := a.checkPublication(found); err != nil {
+		return nil, err
+	}
+	if c.published, err = conn.Published(ctx, name); err != nil {
+		return nil, err
+	}
+	wrong := &trouble{}
+	var lacking []*table
+	for _, t := range a.tables {
+		published, ok := c.published[t.name]
+		if !ok {
+			lacking = append(lacking, t)
+			continue
+		}
+		fault, err := a.checkFilter(ctx, t, published.RowFilter)
+		if err != nil {
+			return nil, err
+		}
+		wrong.add(checkPublication, t.name, fault)
+	}
+	c.add = publicationTables(lacking)
+	if len(lacking) > 0 && !a.pipeline.OwnsPublication {
+		for _, t := range lacking {
+			wrong.add(checkPublication, t.name, fault.Precondition(fmt.Errorf("publication %s does not publish table %s", name, t.name), ""))
+		}
+		wrong.found[len(wrong.found)-1].Fix = replication.AddToPublicationSQL(name, c.add) + ";"
+	}
+	return c, wrong.err()
+}
+
+// checkFilter wants the condition under which a table is published to be the one
+// that the user wants, as the server understands the two. A user's publication is
+// taken as it is where nothing is wanted.
+func (a *attempt) checkFilter(ctx context.Context, t *table, published string) (wrong, err error) {
+	where := t.wish.Where
+	if where == "" && !a.pipeline.OwnsPublication {
+		return nil, nil
+	}
+	same, err := a.catalog.SameFilter(ctx, t.source, where, published)
+	if err != nil || same {
+		return nil, err
+	}
+	says := func(filter string) string {
+		if filter == "" {
+			return "all rows"
+		}
+		return "the rows " + filter
+	}
+	name := a.p.config.Publication
+	return fault.Precondition(fmt.Errorf("publication %s publishes of table %s %s, and the configuration wants %s", name, t.name, says(published), says(where)),
+		replication.ReplaceInPublicationSQL(name, publicationTables([]*table{t})[0])+"  -- then start pgsluice again; or make where what is published"), nil
+}
+
+// publication sees that a publication covers the tables.
+func (a *attempt) publication(ctx context.Context) error {
+	p := a.p
+	name := p.config.Publication
+	c, err := a.covers(ctx, a.conn)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.found == nil:
+		// Remembered before it is made, so that a start after a crash in between
+		// knows it for its own.
+		a.pipeline.Publication, a.pipeline.OwnsPublication = name, true
+		if err := a.rememberFirst(ctx); err != nil {
+			return err
+		}
+		if err := a.conn.CreatePublication(ctx, name, p.config.Operations, c.add); err != nil {
+			return err
+		}
+		a.made = append(a.made, func(ctx context.Context) error { return a.conn.DropPublication(ctx, name) })
+		p.log.Info("created publication", "publication", name, "tables", len(a.tables))
+	case len(c.add) > 0:
+		p.log.Info("adding tables to the publication", "publication", name, "tables", len(c.add))
+		return a.conn.AddToPublication(ctx, name, c.add)
+	}
+	return nil
+}
+
+func (a *attempt) checkPublication(found *replication.Publication) error {
+	name := change.AlwaysQuote(a.p.config.Publication)
+	want, have := a.p.config.Operations, found.Operations
+	if want.Insert && !have.Insert || want.Update && !have.Update || want.Delete && !have.Delete || want.Truncate && !have.Truncate {
+		return fault.Precondition(fmt.Errorf("publication %s publishes %q, and the pipeline wants %q", a.p.config.Publication, have, want),
+			fmt.Sprintf("ALTER PUBLICATION %s SET (publish = '%s');  -- or list in stream.operations only what it publishes", name, want))
+	}
+	for _, t := range a.tables {
+		if t.source.Partitioned && !found.ViaRoot {
+			return fault.Precondition(fmt.Errorf("publication %s publishes partitions and not their root, table %s", a.p.config.Publication, t.name),
+				fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true);", name))
+		}
+	}
+	return nil
+}
+
+func publicationTables(tables []*table) []replication.PublicationTable {
+	list := make([]replication.PublicationTable, len(tables))
+	for i, t := range tables {
+		list[i] = replication.PublicationTable{
+			Schema: t.source.Relation.Schema, Name: t.source.Relation.Name, Partitioned: t.source.Partitioned, Where: t.wish.Where,
+		}
+	}
+	return list
+}
