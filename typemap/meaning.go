@@ -57,10 +57,15 @@ type Meaning struct {
 	// 1 ≤ Precision ≤ 76, 0 ≤ Scale ≤ Precision, whatever was declared.
 	Precision, Scale int
 	// FewValues marks types with few distinct values, for which a dictionary
-	// pays: enums.
+	// pays: enums. Labels are those there were when the type was resolved.
 	FewValues bool
-	// Elem is an Array's element.
-	Elem *Meaning
+	Labels    []string
+	// JSON marks json and jsonb, Inet inet: Text with a structure that a target
+	// may know.
+	JSON, Inet bool
+	// Elem is an Array's element, which can be NULL where NullElements says so.
+	Elem         *Meaning
+	NullElements bool
 	// Dims is the number of dimensions an Array was declared with, at least 1.
 	Dims int
 	// Losses are what this mapping cannot keep, those of its parts included.
@@ -109,12 +114,13 @@ func resolve(t *change.Type) *Meaning {
 	m := &Meaning{Class: Text, plan: plan{op: opUnknown, oid: t.OID, name: t.String()}}
 	if b := builtin(t); b != nil {
 		m.Class, m.op, m.BinaryOK = b.class, b.op, b.op != opUnknown
+		m.JSON, m.Inet = b.name == "json" || b.name == "jsonb", b.name == "inet"
 	} else {
 		switch t.Kind {
 		case change.KindArray:
 			m.resolveArray(t, dims)
 		case change.KindEnum:
-			m.op, m.BinaryOK, m.FewValues = opText, true, true
+			m.op, m.BinaryOK, m.FewValues, m.Labels = opText, true, true, t.Labels
 		case change.KindComposite:
 			m.resolveComposite(t)
 		case change.KindRange, change.KindMultirange:
@@ -153,6 +159,14 @@ func (m *Meaning) resolveNumeric(modifier int32) {
 	}
 }
 
+// WithDimensions is an Array's meaning with another number of dimensions than
+// was declared; PostgreSQL holds values to neither.
+func (m *Meaning) WithDimensions(n int) *Meaning {
+	c := *m
+	c.Dims = n
+	return &c
+}
+
 func (m *Meaning) resolveArray(t *change.Type, dims int) {
 	if t.Elem == nil {
 		return
@@ -162,7 +176,7 @@ func (m *Meaning) resolveArray(t *change.Type, dims int) {
 		// A column's modifier stands at the array; it speaks of the elements.
 		elem.Modifier = t.Modifier
 	}
-	m.Class, m.op, m.Dims = Array, opArray, max(dims, 1)
+	m.Class, m.op, m.Dims, m.NullElements = Array, opArray, max(dims, 1), true
 	m.Elem = Resolve(&elem)
 	m.delim = delimiter(elem.Underlying())
 	m.BinaryOK = m.Elem.BinaryOK

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
@@ -20,7 +21,7 @@ import (
 func (t *Target) addColumn(ctx context.Context, p *plan, i int, empty bool) error {
 	s, c := p.specs[i], &p.table.Relation.Columns[i]
 	name := change.QuoteIdent(c.Name)
-	definition := ident(c.Name) + " " + s.ddl
+	definition := ident(s.name) + " " + s.ddl
 	switch {
 	case c.Missing != nil:
 		value, err := t.exactConstant(ctx, s, *c.Missing)
@@ -57,7 +58,7 @@ func (t *Target) exactConstant(ctx context.Context, s *spec, value string) (stri
 	expression := "CAST(" + want.constant(0) + ", " + text(s.ddl) + ")"
 	got := newColumn(s)
 	err := t.wires.do(ctx, ch.Query{
-		Body: "SELECT " + expression + " AS v", Settings: selectSettings,
+		Body: "SELECT CAST(" + expression + ", " + text(s.wire) + ") AS v", Settings: selectSettings,
 		Result:   proto.Results{{Name: "v", Data: got}},
 		OnResult: func(context.Context, proto.Block) error { return nil },
 	})
@@ -72,5 +73,5 @@ func (t *Target) exactConstant(ctx context.Context, s *spec, value string) (stri
 
 func (c *column) equal(d *column) bool {
 	return c.rows == d.rows && bytes.Equal(c.nulls, d.nulls) && bytes.Equal(c.data, d.data) &&
-		(c.elem == nil || c.elem.equal(d.elem))
+		(c.elem == nil || c.elem.equal(d.elem)) && slices.EqualFunc(c.fields, d.fields, (*column).equal)
 }

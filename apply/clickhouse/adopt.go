@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/typemap"
 )
 
 // found is a table that is there already.
@@ -58,7 +59,7 @@ func (t *Target) describe(ctx context.Context, name string) (*found, error) {
 // adopt holds the plan against a table that is there. It gives the columns that
 // are missing, fits the plan to small differences that lose nothing, and names
 // the first thing that cannot be.
-func (p *plan) adopt(f *found) (missing []int, err error) {
+func (p *plan) adopt(f *found, v version) (missing []int, err error) {
 	if err := p.checkEngine(f); err != nil {
 		return nil, unfit(err)
 	}
@@ -69,7 +70,7 @@ func (p *plan) adopt(f *found) (missing []int, err error) {
 		c, there := f.columns[s.name]
 		switch {
 		case there:
-			err = p.fit(s, c, p.inKey[i])
+			err = p.fit(i, c, v)
 		case p.inKey[i]:
 			err = fmt.Errorf("column %s of the key is missing", change.QuoteIdent(s.name))
 		default:
@@ -121,16 +122,17 @@ func (p *plan) checkOrder(f *found) error {
 		return fmt.Errorf("it is ordered by (%s), the key is (%s)", f.sortingKey, idents(want))
 	}
 	for name, c := range f.columns {
-		if c.inPartition && !slices.Contains(want, name) {
+		if c.inPartition && len(p.key) > 0 && !slices.Contains(want, name) {
 			return fmt.Errorf("it is partitioned by column %s, which is not in the key: rows of one key would never meet", change.QuoteIdent(name))
 		}
 	}
 	return nil
 }
 
-// fit accepts a column of the planned type, and the few others that hold the
-// same values exactly.
-func (p *plan) fit(s *spec, c foundColumn, inKey bool) error {
+// fit accepts a column of the planned type, and of another that holds the same
+// values: a wider number, a text without a dictionary, one that can be NULL.
+func (p *plan) fit(column int, c foundColumn, v version) error {
+	s, inKey := p.specs[column], p.inKey[column]
 	switch c.kind {
 	case "MATERIALIZED", "ALIAS", "EPHEMERAL":
 		return fmt.Errorf("column %s is computed there (%s)", change.QuoteIdent(s.name), c.kind)
@@ -138,26 +140,15 @@ func (p *plan) fit(s *spec, c foundColumn, inKey bool) error {
 	if c.typ == s.ddl {
 		return nil
 	}
-	bare, nullable := strings.CutPrefix(c.typ, "Nullable(")
-	if nullable {
-		bare = strings.TrimSuffix(bare, ")")
+	refused := fmt.Errorf("column %s is %s there, the source's column needs %s", change.QuoteIdent(s.name), c.typ, s.ddl)
+	typ, err := parseType(c.typ)
+	if err != nil || inKey {
+		return refused
 	}
-	switch {
-	case inKey, s.elem != nil, s.nullable && !nullable:
-	case nullable && bare == s.ddl:
-		// The source promises more than the table: NULLs from before stay.
-		s.nullable, s.ddl, s.wire = true, c.typ, c.typ
-		return nil
-	case bare == "String" && (s.meaning.FewValues || s.hasTime()):
-		// A dictionary is not needed, and a time as text is how older servers
-		// have it.
-		s.nullable, s.ddl, s.wire = nullable, c.typ, c.typ
-		s.width, s.put = 0, putString
-		return nil
+	other := &spec{source: s.source, name: s.name, meaning: typemap.Resolve(p.table.Relation.Columns[column].Type), mayBeNull: s.mayBeNull, policy: s.policy}
+	if other.become(typ, v) != nil || other.ddl != c.typ || len(other.edges) > len(s.edges) || len(other.losses) > len(s.losses) {
+		return refused
 	}
-	return fmt.Errorf("column %s is %s there, the source's column needs %s", change.QuoteIdent(s.name), c.typ, s.ddl)
-}
-
-func (s *spec) hasTime() bool {
-	return strings.Contains(s.wire, "Time64(6)") && !strings.Contains(s.wire, "DateTime64")
+	*s = *other
+	return nil
 }

@@ -29,7 +29,7 @@ func newBlock(p *plan) *block {
 	for _, s := range p.specs {
 		c := newColumn(s)
 		b.columns = append(b.columns, c)
-		if s.width == 0 || s.elem != nil {
+		if s.shape != shapeFixed {
 			b.loose = append(b.loose, c)
 		}
 		b.input = append(b.input, proto.InputColumn{Name: s.name, Data: c})
@@ -123,7 +123,7 @@ const excerpt = 120
 
 // explain names the column, the key and the value of a row that was refused.
 func (b *block) explain(c *column, values []change.Datum, d change.Datum, err error) error {
-	v := &apply.ValueError{Column: c.name, Type: c.ddl, Key: b.describeKey(values), Value: describe(c.spec, d), Reason: err.Error()}
+	v := &apply.ValueError{Column: c.source, Type: c.ddl, Key: b.describeKey(values), Value: describe(c.spec, d), Reason: err.Error()}
 	return &apply.TableError{Table: b.plan.table, Err: v}
 }
 

@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -10,12 +11,13 @@ import (
 )
 
 // column holds one column of a block as it goes over the wire. There is one
-// struct for all types, told apart by what spec says, because the three shapes
-// there are (fixed width, string, array) share null maps, counting and copying.
+// struct for all types, told apart by what spec says, because the shapes there
+// are share null maps, counting and copying.
 //
 //	fixed   data: width bytes per value
 //	string  data: length as a varint, then the bytes; ends only where values are read back
-//	array   data: 8 bytes per value, where its elements end; elem: the elements
+//	array   data: 8 bytes per value, where its elements end; elem: the elements; a map is one of pairs
+//	tuple   fields: one column each, no data of its own
 type column struct {
 	*spec
 	// What every value needs is at hand, not behind the spec.
@@ -23,19 +25,22 @@ type column struct {
 	meaning  *typemap.Meaning
 	nullable bool
 
-	nulls []byte // one byte per value, 1 is NULL; unused unless nullable
-	data  []byte
-	ends  []int
-	elem  *column
-	rows  int
-	array typemap.ArrayReader
+	nulls  []byte // one byte per value, 1 is NULL; unused unless nullable
+	data   []byte
+	ends   []int
+	elem   *column
+	fields []*column
+	rows   int
+	array  typemap.ArrayReader
+	pairs  typemap.PairReader
+	parts  typemap.FieldReader
 	// adjusted counts values that were not kept as they were, by reason.
 	adjusted [reasons]int64
 }
 
 // Reasons for an adjustment are typemap's edges and one of our own.
 const (
-	nullArray = int(typemap.WrongDimensions) + 1 + iota
+	nullArray = int(typemap.NoCounterpart) + 1 + iota
 	reasons
 )
 
@@ -46,25 +51,52 @@ func reasonName(i int) string {
 	return typemap.Edge(i).String()
 }
 
+// shape is how a column's bytes lie.
+type shape uint8
+
+const (
+	shapeFixed shape = iota
+	shapeString
+	shapeArray
+	shapeTuple
+)
+
 // spec is what a column's values are and become: planned once per table.
 type spec struct {
-	name string
-	// ddl is the column's type in the table, wire the type that is sent: the
-	// server makes dictionaries out of strings by itself.
+	// source is the column's name in PostgreSQL, name the one it has here.
+	source, name string
+	// typ is the column's type below Nullable and LowCardinality, sent the one
+	// its values are sent as: the server makes dictionaries out of strings, and
+	// a few types out of their text.
+	typ, sent *typeName
+	// ddl and wire are the two with what goes around them; converted says that
+	// the server has to make one of the other.
 	ddl, wire string
+	converted bool
 	meaning   *typemap.Meaning
 	// put appends the bytes of a value that is not NULL. Where the edge is not
-	// Fits they are those of the nearest value there is; an array appends
-	// nothing then. With an error the block is lost.
-	put putter
+	// Fits they are those of the nearest value there is; a string and a
+	// container append nothing then. With an error the block is lost.
+	put   putter
+	shape shape
 	// width is a fixed value's size; 0 for a string, 8 for an array's offsets.
 	width int
+	// zero is the string where there is no value.
+	zero string
 	// nullable: the wire has a null map. mayBeNull: the source has NULLs, which
-	// an array, never Nullable, shows as empty.
+	// a container, never Nullable, shows as empty.
 	nullable, mayBeNull bool
 	policy              apply.Policy
 	limits              bounds
 	elem                *spec
+	// fields are a tuple's, order says which of them each of the composite's
+	// fields goes to.
+	fields []*spec
+	order  []int
+	// losses and edges are for people: what is kept of no value, and which
+	// values are not held.
+	losses []string
+	edges  []valueEdge
 }
 
 type putter func(c *column, d change.Datum) (typemap.Edge, error)
@@ -73,6 +105,9 @@ func newColumn(s *spec) *column {
 	c := &column{spec: s, put: s.put, meaning: s.meaning, nullable: s.nullable}
 	if s.elem != nil {
 		c.elem = newColumn(s.elem)
+	}
+	for _, f := range s.fields {
+		c.fields = append(c.fields, newColumn(f))
 	}
 	return c
 }
@@ -115,9 +150,14 @@ func (c *column) appendNull() error {
 	case c.nullable:
 		c.nulls = append(c.nulls, 1)
 		c.appendZero()
-	case c.elem != nil && c.mayBeNull:
+	case c.shape == shapeArray && c.mayBeNull:
 		c.adjusted[nullArray]++
 		c.appendZero()
+	case c.shape == shapeTuple && c.mayBeNull:
+		c.adjusted[typemap.NullValue]++
+		c.appendZero()
+	case c.mayBeNull:
+		return &edgeError{typemap.NullValue, c.policy}
 	default:
 		return errNull
 	}
@@ -135,37 +175,47 @@ func (c *column) appendDefault() {
 var zeros [32]byte
 
 func (c *column) appendZero() {
-	switch {
-	case c.elem != nil:
+	switch c.shape {
+	case shapeArray:
 		c.endArray()
-	case c.width == 0:
-		c.data = append(c.data, 0)
-	default:
-		c.data = append(c.data, zeros[:c.width]...)
+	case shapeTuple:
+		for _, f := range c.fields {
+			f.appendDefault()
+		}
+	case shapeString:
+		c.data = append(binary.AppendUvarint(c.data, uint64(len(c.zero))), c.zero...)
+	case shapeFixed:
+		for left := c.width; left > 0; left -= len(zeros) {
+			c.data = append(c.data, zeros[:min(left, len(zeros))]...)
+		}
 	}
 	c.rows++
+}
+
+// below calls f for the columns that this one is made of.
+func (c *column) below(f func(*column)) {
+	if c.elem != nil {
+		f(c.elem)
+	}
+	for _, field := range c.fields {
+		f(field)
+	}
 }
 
 // size is the memory that the column's rows take.
 func (c *column) size() int {
 	n := len(c.nulls) + len(c.data)
-	if c.elem != nil {
-		n += c.elem.size()
-	}
+	c.below(func(part *column) { n += part.size() })
 	return n
 }
 
 func (c *column) capacity() int {
 	n := cap(c.nulls) + cap(c.data) + 8*cap(c.ends)
-	if c.elem != nil {
-		n += c.elem.capacity()
-	}
+	c.below(func(part *column) { n += part.capacity() })
 	return n
 }
 
 func (c *column) reset() {
 	c.nulls, c.data, c.ends, c.rows = c.nulls[:0], c.data[:0], c.ends[:0], 0
-	if c.elem != nil {
-		c.elem.reset()
-	}
+	c.below((*column).reset)
 }

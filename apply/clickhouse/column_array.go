@@ -53,3 +53,35 @@ func (c *column) fill(from *typemap.ArrayReader, dims []int) error {
 func (c *column) endArray() {
 	c.data = binary.LittleEndian.AppendUint64(c.data, uint64(c.elem.rows))
 }
+
+// putMap appends an array of pairs.
+func putMap(c *column, d change.Datum) (typemap.Edge, error) {
+	err := c.meaning.ReadPairs(d, &c.pairs)
+	for err == nil {
+		var key, value change.Datum
+		var more bool
+		if key, value, more, err = c.pairs.Next(); err != nil || !more {
+			break
+		}
+		if err = c.elem.fields[0].append(key); err == nil {
+			err = c.elem.fields[1].append(value)
+		}
+		c.elem.rows++
+	}
+	c.endArray()
+	return typemap.Fits, err
+}
+
+// putTuple appends a composite's fields to columns of their own.
+func putTuple(c *column, d change.Datum) (typemap.Edge, error) {
+	err := c.meaning.ReadFields(d, &c.parts)
+	for place := 0; err == nil; place++ {
+		var field change.Datum
+		var more bool
+		if field, more, err = c.parts.Next(); err != nil || !more {
+			break
+		}
+		err = c.fields[c.order[place]].append(field)
+	}
+	return typemap.Fits, err
+}

@@ -71,12 +71,16 @@ func putBool(c *column, d change.Datum) (typemap.Edge, error) {
 	return typemap.Fits, err
 }
 
-// putUUID reverses each half: ClickHouse keeps a UUID as two numbers.
 func putUUID(c *column, d change.Datum) (typemap.Edge, error) {
 	u, err := c.meaning.UUID(d)
-	c.data = binary.LittleEndian.AppendUint64(c.data, binary.BigEndian.Uint64(u[:8]))
-	c.data = binary.LittleEndian.AppendUint64(c.data, binary.BigEndian.Uint64(u[8:]))
+	c.data = appendUUID(c.data, u)
 	return typemap.Fits, err
+}
+
+// appendUUID reverses each half: ClickHouse keeps a UUID as two numbers.
+func appendUUID(dst []byte, u [16]byte) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, binary.BigEndian.Uint64(u[:8]))
+	return binary.LittleEndian.AppendUint64(dst, binary.BigEndian.Uint64(u[8:]))
 }
 
 func putDate32(c *column, d change.Datum) (typemap.Edge, error) {

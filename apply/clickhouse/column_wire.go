@@ -27,9 +27,7 @@ func (c *column) EncodeColumn(b *proto.Buffer) {
 		b.Buf = append(b.Buf, c.nulls...)
 	}
 	b.Buf = append(b.Buf, c.data...)
-	if c.elem != nil {
-		c.elem.EncodeColumn(b)
-	}
+	c.below(func(part *column) { part.EncodeColumn(b) })
 }
 
 // WriteColumn hands the column's bytes to the socket as they are.
@@ -38,9 +36,7 @@ func (c *column) WriteColumn(w *proto.Writer) {
 		w.ChainWrite(c.nulls)
 	}
 	w.ChainWrite(c.data)
-	if c.elem != nil {
-		c.elem.WriteColumn(w)
-	}
+	c.below(func(part *column) { part.WriteColumn(w) })
 }
 
 // Reset does nothing: ch-go calls it before each block of an answer, and the
@@ -55,12 +51,18 @@ func (c *column) DecodeColumn(r *proto.Reader, rows int) error {
 			return err
 		}
 	}
-	switch {
-	case c.elem != nil:
+	switch c.shape {
+	case shapeArray:
 		err = c.decodeArrays(r, rows)
-	case c.width == 0:
+	case shapeTuple:
+		for _, f := range c.fields {
+			if err = f.DecodeColumn(r, rows); err != nil {
+				return err
+			}
+		}
+	case shapeString:
 		err = c.decodeStrings(r, rows)
-	default:
+	case shapeFixed:
 		c.data, err = readInto(c.data, r, rows*c.width)
 	}
 	c.rows += rows
@@ -137,15 +139,19 @@ func (c *column) copyFrom(src *column, from, to int) {
 	if c.nullable {
 		c.nulls = append(c.nulls, src.nulls[from:to]...)
 	}
-	switch {
-	case c.elem != nil:
+	switch c.shape {
+	case shapeArray:
 		for i := from; i < to; i++ {
 			c.elem.copyFrom(src.elem, src.offset(i), src.offset(i+1))
 			c.endArray()
 		}
-	case c.width == 0:
+	case shapeTuple:
+		for i, f := range c.fields {
+			f.copyFrom(src.fields[i], from, to)
+		}
+	case shapeString:
 		c.data = append(c.data, src.data[src.start(from):src.ends[to-1]]...)
-	default:
+	case shapeFixed:
 		c.data = append(c.data, src.data[from*c.width:to*c.width]...)
 	}
 	c.rows += to - from

@@ -20,47 +20,102 @@ func (c *column) constant(i int) string {
 	if c.nullable && c.nulls[i] == 1 {
 		return "NULL"
 	}
-	switch {
-	case c.elem != nil:
-		return c.arrayConstant(i)
-	case c.width == 0:
+	switch c.shape {
+	case shapeArray, shapeTuple:
+		return c.containerConstant(i)
+	case shapeString:
 		return stringConstant(c.data[c.stringStart(i):c.stringStart(i+1)])
+	case shapeFixed:
 	}
-	b := c.data[i*c.width : (i+1)*c.width]
-	n := signed(b)
-	switch c.meaning.Class {
-	case typemap.Bool:
-		return strconv.FormatBool(b[0] == 1)
-	case typemap.Float32:
-		return fmt.Sprintf("reinterpretAsFloat32(toUInt32(%d))", binary.LittleEndian.Uint32(b))
-	case typemap.Float64:
-		return fmt.Sprintf("reinterpretAsFloat64(toUInt64(%d))", binary.LittleEndian.Uint64(b))
-	case typemap.Uint32, typemap.Uint64:
-		return new(big.Int).SetBytes(bigEndian(b)).String()
-	case typemap.Decimal:
-		return text(pointed(n, c.meaning.Scale))
-	case typemap.UUID:
-		hi, lo := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
-		return fmt.Sprintf("'%08x-%04x-%04x-%04x-%012x'", hi>>32, hi>>16&0xffff, hi&0xffff, lo>>48, lo&0xffffffffffff)
-	case typemap.Date:
-		return "addDays(toDate32('1970-01-01'), " + n.String() + ")"
-	case typemap.Timestamp, typemap.TimestampTZ:
-		return "fromUnixTimestamp64Micro(toInt64(" + n.String() + "), 'UTC')"
-	case typemap.Time:
-		micros := n.Int64()
-		seconds := micros / 1e6
-		return fmt.Sprintf("'%02d:%02d:%02d.%06d'", seconds/3600, seconds/60%60, seconds%60, micros%1e6)
-	default:
-		return n.String()
-	}
+	return c.fixedConstant(c.data[i*c.width : (i+1)*c.width])
 }
 
-func (c *column) arrayConstant(i int) string {
-	var parts []string
-	for n := c.offset(i); n < c.offset(i+1); n++ {
-		parts = append(parts, c.elem.constant(n))
+func (c *column) fixedConstant(b []byte) string {
+	n := signed(b)
+	digits, _ := c.typ.number(0, 0, 9)
+	switch c.typ.name {
+	case "Bool":
+		return strconv.FormatBool(b[0] == 1)
+	case "Float32":
+		return fmt.Sprintf("reinterpretAsFloat32(toUInt32(%d))", binary.LittleEndian.Uint32(b))
+	case "Float64":
+		return fmt.Sprintf("reinterpretAsFloat64(toUInt64(%d))", binary.LittleEndian.Uint64(b))
+	case "Decimal":
+		scale, _ := c.typ.number(1, 0, typemap.MaxPrecision)
+		return text(pointed(n, scale))
+	case "FixedString":
+		return "unhex('" + hex.EncodeToString(b) + "')"
+	case "UUID":
+		hi, lo := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+		return fmt.Sprintf("'%08x-%04x-%04x-%04x-%012x'", hi>>32, hi>>16&0xffff, hi&0xffff, lo>>48, lo&0xffffffffffff)
+	case "Date32", "Date":
+		return "addDays(toDate32('1970-01-01'), " + n.String() + ")"
+	case "DateTime64":
+		if digits > 6 {
+			return fmt.Sprintf("fromUnixTimestamp64Nano(toInt64(%d), 'UTC')", n.Int64()*int64(pow10(9-digits)))
+		}
+		return fmt.Sprintf("fromUnixTimestamp64Micro(toInt64(%d), 'UTC')", n.Int64()*int64(pow10(6-digits)))
+	case "DateTime":
+		return "toDateTime(" + new(big.Int).SetBytes(bigEndian(b)).String() + ", 'UTC')"
+	case "Time64", "Time":
+		return clockConstant(n.Int64(), digits)
 	}
-	return "CAST([" + strings.Join(parts, ", ") + "], " + text(c.ddl) + ")"
+	if strings.HasPrefix(c.typ.name, "UInt") {
+		n = new(big.Int).SetBytes(bigEndian(b))
+	}
+	if c.width > 8 {
+		return text(n.String()) // the parser would make it a Float64
+	}
+	return n.String()
+}
+
+func pow10(n int) int {
+	p := 1
+	for range n {
+		p *= 10
+	}
+	return p
+}
+
+func clockConstant(ticks int64, digits int) string {
+	per := int64(pow10(digits))
+	seconds := ticks / per
+	clock := fmt.Sprintf("%02d:%02d:%02d", seconds/3600, seconds/60%60, seconds%60)
+	if digits > 0 {
+		clock += fmt.Sprintf(".%0*d", digits, ticks%per)
+	}
+	return text(clock)
+}
+
+// containerConstant writes an array, a map or a tuple. Those inside others have
+// no type of their own to be cast to, and need none.
+func (c *column) containerConstant(i int) string {
+	var parts []string
+	write, cast := "tuple(", c.ddl
+	switch {
+	case c.shape == shapeTuple:
+		for _, f := range c.fields {
+			parts = append(parts, f.constant(i))
+		}
+	default:
+		write = "array("
+		pairs := c.elem.shape == shapeTuple && c.typ != nil && c.typ.name == "Map"
+		if pairs {
+			write = "map("
+		}
+		for n := c.offset(i); n < c.offset(i+1); n++ {
+			if pairs {
+				parts = append(parts, c.elem.fields[0].constant(n), c.elem.fields[1].constant(n))
+			} else {
+				parts = append(parts, c.elem.constant(n))
+			}
+		}
+	}
+	constant := write + strings.Join(parts, ", ") + ")"
+	if cast == "" {
+		return constant
+	}
+	return "CAST(" + constant + ", " + text(cast) + ")"
 }
 
 // stringStart is where string i begins, its length included, in a column that

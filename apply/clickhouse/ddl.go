@@ -15,17 +15,37 @@ func (p *plan) createTable(settings string) string {
 	b.WriteString("    " + ident(versionColumn) + " " + versionSpec.ddl + ",\n")
 	b.WriteString("    " + ident(deletedColumn) + " " + deletedSpec.ddl + "\n")
 	b.WriteString(")\nENGINE = ReplacingMergeTree(" + ident(versionColumn) + ", " + ident(deletedColumn) + ")\n")
+	if by := p.table.Wishes.PartitionBy; by != "" {
+		b.WriteString("PARTITION BY " + by + "\n")
+	}
 	b.WriteString("ORDER BY (" + idents(p.orderBy()) + ")")
 	b.WriteString(settings)
 	return b.String()
 }
 
 // orderBy is what tells rows apart: the key, or where the source has none the
-// row's position.
+// row's position. The user may want another order, with the same columns where
+// there is a key, and with any before the position where there is none.
 func (p *plan) orderBy() []string {
-	if len(p.key) == 0 {
-		return []string{versionColumn}
+	var names []string
+	for _, wish := range p.table.Wishes.OrderBy {
+		for _, s := range p.specs {
+			if s.source == wish {
+				names = append(names, s.name)
+			}
+		}
 	}
+	switch {
+	case len(p.key) == 0:
+		return append(names, versionColumn)
+	case len(names) > 0:
+		return names
+	}
+	return p.keyNames()
+}
+
+// keyNames are the key's columns in the order of the source's key.
+func (p *plan) keyNames() []string {
 	names := make([]string, len(p.key))
 	for place, i := range p.key {
 		names[place] = p.specs[i].name

@@ -13,8 +13,10 @@ func (c *column) adjust(edge typemap.Edge, err error) error {
 	}
 	switch c.policy {
 	case apply.Clamp:
-		if edge == typemap.NaN || edge == typemap.WrongDimensions {
+		switch edge {
+		case typemap.NaN, typemap.WrongDimensions, typemap.NullValue, typemap.NoCounterpart:
 			return &edgeError{edge, c.policy}
+		default: // the nearest is there
 		}
 		if c.nullable {
 			c.nulls = append(c.nulls, 0)
@@ -24,7 +26,7 @@ func (c *column) adjust(edge typemap.Edge, err error) error {
 		if !c.nullable && (c.elem == nil || !c.mayBeNull) {
 			return &edgeError{edge, c.policy}
 		}
-		if c.elem == nil {
+		if c.shape == shapeFixed {
 			c.data = c.data[:len(c.data)-c.width]
 		}
 		if err := c.appendNull(); err != nil {
@@ -63,7 +65,5 @@ func (c *column) adjustments(report func(column, reason string, n int64)) {
 			c.adjusted[i] = 0
 		}
 	}
-	if c.elem != nil {
-		c.elem.adjustments(report)
-	}
+	c.below(func(part *column) { part.adjustments(report) })
 }

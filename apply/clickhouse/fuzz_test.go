@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/pgsluice/pgsluice/apply"
@@ -18,9 +19,12 @@ func FuzzColumns(f *testing.F) {
 	} {
 		for _, policy := range []apply.Policy{apply.Fail, apply.MakeNull, apply.Clamp} {
 			for _, notNull := range []bool{false, true} {
-				specs = append(specs, newSpec(&change.Column{Name: "c", Type: typ, NotNull: notNull}, false, version{26, 7}, policy))
+				specs = append(specs, fuzzSpec(f, typ, "", notNull, policy))
 			}
 		}
+	}
+	for _, w := range grantedWishes {
+		specs = append(specs, fuzzSpec(f, w.typ, w.wish, false, apply.Clamp), fuzzSpec(f, w.typ, w.wish, true, apply.MakeNull))
 	}
 	f.Add(uint16(0), false, []byte("1"))
 	f.Add(uint16(150), true, []byte{0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 23, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 7})
@@ -35,9 +39,38 @@ func FuzzColumns(f *testing.F) {
 			if err := c.append(d); err != nil {
 				return
 			}
-			if c.rows != n+1 || c.nullable && len(c.nulls) != n+1 || c.width > 0 && len(c.data) != (n+1)*c.width {
-				t.Fatalf("%s %q: %d rows, %d nulls, %d bytes after %d values", c.ddl, b, c.rows, len(c.nulls), len(c.data), n+1)
+			if err := c.whole(n + 1); err != nil {
+				t.Fatalf("%s %q: %v after %d values", c.ddl, b, err, n+1)
 			}
 		}
 	})
+}
+
+func fuzzSpec(f *testing.F, typ *change.Type, wish string, notNull bool, policy apply.Policy) *spec {
+	w := &apply.Wishes{}
+	if wish != "" {
+		w.Types = map[string]string{"c": wish}
+	}
+	s, err := newSpec(&change.Column{Name: "c", Type: typ, NotNull: notNull}, false, version{26, 7}, policy, w)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return s
+}
+
+// whole says whether the column holds so many values, and each part of it as
+// many as go with them.
+func (c *column) whole(rows int) error {
+	if c.rows != rows || c.nullable && len(c.nulls) != rows || c.width > 0 && len(c.data) != rows*c.width {
+		return fmt.Errorf("%s: %d rows, %d nulls, %d bytes", c.wire, c.rows, len(c.nulls), len(c.data))
+	}
+	for _, f := range c.fields {
+		if err := f.whole(rows); err != nil {
+			return err
+		}
+	}
+	if c.elem == nil {
+		return nil
+	}
+	return c.elem.whole(c.offset(rows))
 }

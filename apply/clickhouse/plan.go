@@ -33,11 +33,12 @@ type plan struct {
 }
 
 var (
-	versionSpec = &spec{name: versionColumn, ddl: "UInt128", wire: "UInt128", width: 16}
-	deletedSpec = &spec{name: deletedColumn, ddl: "UInt8", wire: "UInt8", width: 1}
+	versionSpec = &spec{name: versionColumn, typ: named("UInt128"), ddl: "UInt128", wire: "UInt128", width: 16}
+	deletedSpec = &spec{name: deletedColumn, typ: named("UInt8"), ddl: "UInt8", wire: "UInt8", width: 1}
 )
 
-// newPlan fails with a precondition when the relation cannot be a table here.
+// newPlan fails with a precondition when the relation cannot be a table here,
+// and with a usage fault for a wish that cannot be granted.
 func (t *Target) newPlan(table *apply.Table) (*plan, error) {
 	rel := table.Relation
 	p := &plan{
@@ -49,18 +50,15 @@ func (t *Target) newPlan(table *apply.Table) (*plan, error) {
 	for _, i := range rel.Key {
 		p.inKey[i] = true
 	}
+	names := map[string]string{}
 	for i := range rel.Columns {
 		c := &rel.Columns[i]
-		if c.Name == versionColumn || c.Name == deletedColumn {
-			return nil, fault.Precondition(
-				fmt.Errorf("%s has a column named %s, a name that the target keeps for itself", rel, c.Name),
-				"rename the column in the source, or leave the table out")
+		s, err := newSpec(c, p.inKey[i], t.version, t.opts.OnUnrepresentable, &table.Wishes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", rel, t.refusal(c, p.inKey[i], err))
 		}
-		s := newSpec(c, p.inKey[i], t.version, t.opts.OnUnrepresentable)
-		if p.inKey[i] && s.elem != nil {
-			return nil, fault.Precondition(
-				fmt.Errorf("%s: column %s of the key is an array, which ClickHouse cannot order rows by", rel, change.QuoteIdent(c.Name)),
-				"choose another replica identity: ALTER TABLE … REPLICA IDENTITY USING INDEX …, or leave the table out")
+		if err := nameColumn(names, s); err != nil {
+			return nil, fmt.Errorf("%s: %w", rel, err)
 		}
 		p.specs = append(p.specs, s)
 	}
@@ -71,12 +69,39 @@ func (t *Target) newPlan(table *apply.Table) (*plan, error) {
 	return p, nil
 }
 
+// refusal is the fault of a column that cannot be what it has to be.
+func (t *Target) refusal(c *change.Column, inKey bool, err error) error {
+	if fault.IsUsage(err) || !inKey {
+		return err
+	}
+	return fault.Precondition(fmt.Errorf("column %s: %w", change.QuoteIdent(c.Name), err),
+		"choose another replica identity: ALTER TABLE … REPLICA IDENTITY USING INDEX …, or another type for the column, or leave the table out")
+}
+
+// nameColumn sees that a column's name is one of its own.
+func nameColumn(names map[string]string, s *spec) error {
+	other, twice := names[s.name]
+	switch {
+	case s.name == versionColumn || s.name == deletedColumn:
+		return fault.Precondition(
+			fmt.Errorf("a column would be named %s, a name that the target keeps for itself", s.name),
+			"rename the column, in the source or with `rename`, or leave it out with `exclude`")
+	case twice:
+		return fault.Usage(fmt.Errorf("columns %s and %s would both be named %s", change.QuoteIdent(other), change.QuoteIdent(s.source), change.QuoteIdent(s.name)),
+			"choose another name in `rename`")
+	case s.name == "":
+		return fault.Usage(fmt.Errorf("column %s is to have no name", change.QuoteIdent(s.source)), "write a name in `rename`, or nothing at all")
+	}
+	names[s.name] = s.source
+	return nil
+}
+
 func (p *plan) finish() {
 	names := make([]string, 0, len(p.specs)+2)
 	p.fixed = versionSpec.width + deletedSpec.width
 	for _, s := range p.specs {
 		names = append(names, s.name)
-		if s.elem == nil {
+		if s.shape == shapeFixed {
 			p.fixed += s.width
 		}
 		if s.nullable {

@@ -36,7 +36,7 @@ func (t *Target) prepare(ctx context.Context, p *plan, existing apply.Existing, 
 		}
 		return true, t.statements.Exec(ctx, p.createTable(t.tableSettings()))
 	}
-	missing, err := p.adopt(found)
+	missing, err := p.adopt(found, t.version)
 	if err != nil {
 		return false, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
@@ -69,7 +70,7 @@ func (r *readback) fetch(ctx context.Context, t *Target) error {
 	}
 	var keys proto.Input
 	for i, c := range r.keys.columns {
-		keys = append(keys, proto.InputColumn{Name: fmt.Sprintf("k%d", i), Data: c})
+		keys = append(keys, proto.InputColumn{Name: keyName(i), Data: c})
 	}
 	var result proto.Results
 	for _, c := range r.answer() {
@@ -102,13 +103,34 @@ func (r *readback) answer() []*column {
 }
 
 func (r *readback) query() string {
-	key := idents(r.plan.orderBy())
-	var names []string
+	key := idents(r.plan.keyNames())
+	var names, sent []string
+	asSent := true
 	for _, c := range r.answer() {
 		names = append(names, c.name)
+		sent = append(sent, c.read())
+		asSent = asSent && !c.converted
 	}
-	return "SELECT " + idents(names) + " FROM " + r.plan.name + " WHERE (" + key + ") IN (SELECT * FROM _keys)" +
+	var asked []string
+	for i, c := range r.keys.columns {
+		asked = append(asked, "CAST("+ident(keyName(i))+", "+text(c.ddl)+")")
+	}
+	q := "SELECT " + idents(names) + " FROM " + r.plan.name + " WHERE (" + key + ") IN (SELECT " + strings.Join(asked, ", ") + " FROM _keys)" +
 		" ORDER BY " + key + ", " + versionColumn + " DESC LIMIT 1 BY " + key
+	if asSent {
+		return q
+	}
+	return "SELECT " + strings.Join(sent, ", ") + " FROM (" + q + ")"
+}
+
+func keyName(i int) string { return fmt.Sprintf("k%d", i) }
+
+// read is the expression that gives a column's values as they are sent.
+func (s *spec) read() string {
+	if !s.converted {
+		return ident(s.name)
+	}
+	return "CAST(" + ident(s.name) + ", " + text(s.wire) + ") AS " + ident(s.name)
 }
 
 // size is the memory that the answer takes.

@@ -2,89 +2,163 @@ package clickhouse
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/typemap"
 )
 
 // newSpec plans a column: which type it has in ClickHouse and how its values
-// are written. It never fails: what has no type of its own is String.
-func newSpec(c *change.Column, inKey bool, v version, policy apply.Policy) *spec {
+// are written. Only a wish can fail: what has no type of its own is String.
+func newSpec(c *change.Column, inKey bool, v version, policy apply.Policy, w *apply.Wishes) (*spec, error) {
 	s := &spec{
-		name:      c.Name,
+		source: c.Name, name: c.Name,
 		meaning:   typemap.Resolve(c.Type),
 		mayBeNull: !c.NotNull && !inKey,
 		policy:    policy,
 	}
-	s.nullable = s.mayBeNull
+	if name, ok := w.Rename[c.Name]; ok {
+		s.name = name
+	}
+	if own, ok := w.OnUnrepresentable[c.Name]; ok {
+		s.policy = own
+	}
 	if inKey {
 		// A clamped key would be another row's key.
 		s.policy = apply.Fail
 	}
-	s.resolve(v, c.Type.Underlying().Kind == change.KindArray)
-	return s
+	typ, wished := v.typeOf(s.meaning), false
+	if wish, ok := w.Types[c.Name]; ok {
+		var err error
+		if typ, err = parseType(wish); err != nil {
+			return nil, fault.Usage(fmt.Errorf("column %s: %w", change.QuoteIdent(c.Name), err), "")
+		}
+		wished = true
+	}
+	err := s.become(typ, v)
+	if err == nil && inKey {
+		err = s.checkKey()
+	}
+	if err != nil && wished {
+		return nil, fault.Usage(fmt.Errorf("column %s %s: %w", change.QuoteIdent(c.Name), c.Type, err),
+			"what a column of this type can be: "+s.choices(v))
+	}
+	return s, err
 }
 
-// resolve chooses type and writer by the meaning's class. nullElements: an
-// array's elements can be NULL, as those of every array can that is not a
-// vector.
-func (s *spec) resolve(v version, nullElements bool) {
-	fixed := func(name string, width int, put putter) {
-		s.wire, s.width, s.put = name, width, put
+// checkKey refuses what cannot order rows.
+func (s *spec) checkKey() error {
+	switch {
+	case s.nullable:
+		return fmt.Errorf("it is in the key, which cannot be Nullable")
+	case s.shape > shapeString, s.typ.name == "JSON":
+		return fmt.Errorf("it is in the key, which ClickHouse cannot order by %s", s.typ.name)
 	}
-	m := s.meaning
+	return nil
+}
+
+// typeOf is the type that holds a meaning's values where the user has no wish.
+// The elements of arrays are Nullable, as PostgreSQL's always are.
+func (v version) typeOf(m *typemap.Meaning) *typeName {
+	t := v.bareType(m)
+	if m.FewValues {
+		return named("LowCardinality", t)
+	}
+	return t
+}
+
+func (v version) bareType(m *typemap.Meaning) *typeName {
 	switch m.Class {
-	case typemap.Int16:
-		fixed("Int16", 2, putInt16)
-	case typemap.Int32:
-		fixed("Int32", 4, putInt32)
-	case typemap.Int64:
-		fixed("Int64", 8, putInt64)
-	case typemap.Uint32:
-		fixed("UInt32", 4, putUint32)
-	case typemap.Uint64:
-		fixed("UInt64", 8, putUint64)
-	case typemap.Float32:
-		fixed("Float32", 4, putFloat32)
-	case typemap.Float64:
-		fixed("Float64", 8, putFloat64)
-	case typemap.Bool:
-		fixed("Bool", 1, putBool)
-	case typemap.UUID:
-		fixed("UUID", 16, putUUID)
-	case typemap.Date:
-		fixed("Date32", 4, putDate32)
-		s.limits = v.days()
+	case typemap.Decimal:
+		return sized("Decimal", m.Precision, m.Scale)
 	case typemap.Timestamp, typemap.TimestampTZ:
 		// Both name the zone: a wall clock reads the same whatever the
 		// server's time zone is, and raw ticks mean the same everywhere.
-		fixed("DateTime64(6, 'UTC')", 8, putDateTime64)
-		s.limits = v.micros()
+		return sized("DateTime64", 6).in("UTC")
 	case typemap.Time:
 		if v.hasTime64() {
-			fixed("Time64(6)", 8, putTime64)
-		} else {
-			fixed("String", 0, putString)
+			return sized("Time64", 6)
 		}
-	case typemap.Decimal:
-		s.resolveDecimal()
+		return named("String")
 	case typemap.Array:
-		s.resolveArray(v, nullElements)
-		return
-	default: // Text and Bytes
-		fixed("String", 0, putString)
-		if verbatim(m) {
-			s.put = putVerbatim
+		elem := v.bareType(m.Elem) // a dictionary inside arrays gains nothing
+		if m.NullElements && !isContainer(elem.name) {
+			elem = named("Nullable", elem)
 		}
+		for range m.Dims {
+			elem = named("Array", elem)
+		}
+		return elem
+	case typemap.Map:
+		return named("Map", named("String"), named("Nullable", named("String")))
+	default:
+		return named(conversions[m.Class][0].to[0])
 	}
-	s.ddl = s.wire
-	if m.FewValues {
-		s.ddl = "LowCardinality(" + nullableType(s.wire, s.nullable) + ")"
-	} else {
-		s.ddl = nullableType(s.wire, s.nullable)
+}
+
+// isContainer says whether a type is made of columns of its own, and so cannot
+// be Nullable.
+func isContainer(name string) bool { return name == "Array" || name == "Map" || name == "Tuple" }
+
+// become makes the column one of the type. At the outermost level the type
+// stands for the values and PostgreSQL says whether there are NULLs among them;
+// inside others it is taken as it is written.
+func (s *spec) become(typ *typeName, v version) error {
+	if err := s.plan(typ, v, s.mayBeNull); err != nil {
+		return err
 	}
-	s.wire = nullableType(s.wire, s.nullable)
+	s.losses = append(s.losses, lossesOf(s.meaning)...)
+	if s.shape > shapeString && s.mayBeNull {
+		s.losses = append(s.losses, fmt.Sprintf("a NULL, which %s does not have: it becomes empty, and is counted", s.typ.name))
+	}
+	return nil
+}
+
+// plan chooses the writer by meaning and type.
+func (s *spec) plan(typ *typeName, v version, nullable bool) error {
+	inner, dictionary := typ.of("LowCardinality")
+	bare, wantsNull := inner.of("Nullable")
+	c := conversionTo(s.meaning, bare.name, v)
+	if c == nil {
+		return fmt.Errorf("it cannot be %s", typ)
+	}
+	s.typ, s.sent = bare, bare
+	if err := c.plan(s, bare, v); err != nil {
+		return err
+	}
+	s.losses = append(s.losses, c.losses...)
+	container := isContainer(s.typ.name)
+	switch {
+	case container && wantsNull:
+		return fmt.Errorf("%s cannot be Nullable", s.typ.name)
+	case dictionary && s.typ.name != "String" && s.typ.name != "FixedString":
+		return fmt.Errorf("LowCardinality pays for String and FixedString alone, and ClickHouse refuses it for %s", s.typ)
+	}
+	s.nullable = (nullable || wantsNull) && !container
+	s.ddl = nullableType(s.typ.String(), s.nullable)
+	if dictionary {
+		s.ddl = "LowCardinality(" + s.ddl + ")"
+	}
+	s.wire = nullableType(s.sent.String(), s.nullable)
+	s.converted = s.typ.String() != s.sent.String()
+	return nil
+}
+
+// part plans a column inside another: an array's elements, a tuple's field.
+func (s *spec) part(m *typemap.Meaning, typ *typeName, v version, mayBeNull bool) (*spec, error) {
+	p := &spec{source: s.source, name: s.name, meaning: m, policy: s.policy, mayBeNull: mayBeNull}
+	if err := p.plan(typ, v, false); err != nil {
+		return nil, err
+	}
+	if mayBeNull && !p.nullable && p.shape <= shapeString {
+		p.edges = append(p.edges, valueEdge{value: "NULL inside"})
+	}
+	s.edges = append(s.edges, p.edges...)
+	s.losses = append(s.losses, p.losses...)
+	return p, nil
 }
 
 func nullableType(name string, nullable bool) string {
@@ -94,39 +168,32 @@ func nullableType(name string, nullable bool) string {
 	return name
 }
 
-func (s *spec) resolveDecimal() {
-	p := s.meaning.Precision
-	s.wire = fmt.Sprintf("Decimal(%d, %d)", p, s.meaning.Scale)
-	switch {
-	case p <= 9:
-		s.width, s.put = 4, putDecimal32
-	case p <= 18:
-		s.width, s.put = 8, putDecimal64
-	case p <= 38:
-		s.width, s.put = 16, putDecimal128
-	default:
-		s.width, s.put = 32, putDecimal256
+func lossesOf(m *typemap.Meaning) (losses []string) {
+	for _, l := range m.Losses {
+		losses = append(losses, l.What)
 	}
+	return losses
 }
 
-// resolveArray nests one column per dimension. ClickHouse has no NULL array.
-func (s *spec) resolveArray(v version, nullElements bool) {
-	leaf := &spec{
-		name: s.name, meaning: s.meaning.Elem, policy: s.policy,
-		nullable: nullElements, mayBeNull: nullElements,
-	}
-	leaf.resolve(v, false)
-	if leaf.meaning.FewValues {
-		leaf.ddl = leaf.wire // a dictionary inside arrays gains nothing
-	}
-	inner := leaf
-	for range s.meaning.Dims - 1 {
-		inner = &spec{
-			name: s.name, meaning: s.meaning, policy: s.policy, put: putArray, width: 8, elem: inner,
-			ddl: "Array(" + inner.ddl + ")", wire: "Array(" + inner.wire + ")",
+// conversionTo finds the way from a meaning to a type of the name; nil where
+// there is none.
+func conversionTo(m *typemap.Meaning, name string, v version) *conversion {
+	for i := range conversions[m.Class] {
+		c := &conversions[m.Class][i]
+		if slices.Contains(c.to, name) && (c.only == nil || c.only(m, v)) {
+			return c
 		}
 	}
-	s.nullable = false
-	s.put, s.width, s.elem = putArray, 8, inner
-	s.ddl, s.wire = "Array("+inner.ddl+")", "Array("+inner.wire+")"
+	return nil
+}
+
+// choices lists the types that a column can have.
+func (s *spec) choices(v version) string {
+	var names []string
+	for i := range conversions[s.meaning.Class] {
+		if c := &conversions[s.meaning.Class][i]; c.only == nil || c.only(s.meaning, v) {
+			names = append(names, c.as)
+		}
+	}
+	return strings.Join(names, ", ")
 }

@@ -23,6 +23,9 @@ func (v version) String() string { return fmt.Sprintf("%d.%d", v.major, v.minor)
 // the table would have to know.
 func (v version) hasTime64() bool { return v.atLeast(version{25, 12}) }
 
+// hasJSON: before 25.3 the type is an experiment behind a setting.
+func (v version) hasJSON() bool { return v.atLeast(version{25, 3}) }
+
 // wideCalendar: from 26.7 DateTime64 and Date32 keep, compare and print the
 // years 0 to 9999; before, 1900 to 2299, and what lies outside wraps in
 // silence. (Date32 was tried by hand on 26.7: stored days print and compare

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS `my\`db`.`every_type` (
     `time` Nullable(Time64(6)),
     `jsonb` Nullable(String),
     `mood` LowCardinality(Nullable(String)),
-    `hstore` Nullable(String),
+    `hstore` Map(String, Nullable(String)),
     `_int4` Array(Nullable(Int32)),
     `_text` Array(Array(Array(Nullable(String)))),
     `_numeric` Array(Nullable(Decimal(5, 2))),

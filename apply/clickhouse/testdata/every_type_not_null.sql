@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS `my\`db`.`every_type` (
     `time` Time64(6),
     `jsonb` String,
     `mood` LowCardinality(String),
-    `hstore` String,
+    `hstore` Map(String, Nullable(String)),
     `_int4` Array(Nullable(Int32)),
     `_text` Array(Array(Array(Nullable(String)))),
     `_numeric` Array(Nullable(Decimal(5, 2))),
