@@ -75,21 +75,11 @@ func (p *Pipeline) until(ctx context.Context, conn *replication.Conn) (change.LS
 	return p.config.Until, nil
 }
 
-// connect reaches both sides, recalls the pipeline and finds its tables. With
-// check it looks at everything that a run relies on, and is refused with all that
+// connect learns about the pipeline and reaches the source's walsender. With check
+// it looks at everything that a run relies on, and is refused with all that
 // is in the way.
 func (a *attempt) connect(ctx context.Context, streamed, check bool) error {
-	if err := a.reach(ctx); err != nil {
-		return err
-	}
-	if err := a.recall(ctx, streamed); err != nil {
-		return err
-	}
-	found, err := a.describe(ctx, streamed)
-	if err != nil {
-		return err
-	}
-	if err := found.err(); err != nil {
+	if err := a.learn(ctx, streamed); err != nil {
 		return err
 	}
 	if check {
@@ -110,6 +100,21 @@ func (a *attempt) connect(ctx context.Context, streamed, check bool) error {
 		return nil
 	}
 	return a.connectReplication(ctx)
+}
+
+// learn reaches the source, recalls the pipeline and finds its tables.
+func (a *attempt) learn(ctx context.Context, streamed bool) error {
+	if err := a.reach(ctx); err != nil {
+		return err
+	}
+	if err := a.recall(ctx, streamed); err != nil {
+		return err
+	}
+	found, err := a.describe(ctx, streamed)
+	if err != nil {
+		return err
+	}
+	return found.err()
 }
 
 // reach connects to the source and learns which one it is.
@@ -249,8 +254,14 @@ func (a *attempt) planAnew(t *table, retryFailed bool) bool {
 	case (was.Phase == apply.Copied || was.Phase == apply.Streaming) && !remade && !t.anew:
 		return false
 	}
+	if t.anew {
+		a.p.log.Info("other wishes than when the table was copied: it is copied anew", "table", t.name)
+	}
 	if was.Target != t.target {
 		was.CopiedAt = 0 // what is in the other table is not this pipeline's
+		if was.Target != "" {
+			a.p.log.Warn("the table it was written to before stays as it is", "table", t.name, "before", was.Target)
+		}
 	}
 	t.state = apply.TableState{
 		Relation: t.name, OID: t.source.Relation.OID, Target: t.target, Phase: apply.Pending, CopiedAt: was.CopiedAt,

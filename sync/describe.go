@@ -51,7 +51,9 @@ func (a *attempt) describe(ctx context.Context, streamed bool) (*trouble, error)
 		if err := a.checkWhere(ctx, t, streamed, found); err != nil {
 			return nil, err
 		}
-		t.state = a.before.Tables[name]
+		if !streamed || a.before.Pipeline.Slot != "" {
+			t.state = a.before.Tables[name] // what a one-shot load has copied is joined to no slot
+		}
 		a.tables = append(a.tables, t)
 	}
 	for _, name := range slices.Sorted(maps.Keys(unmet)) {
@@ -60,7 +62,7 @@ func (a *attempt) describe(ctx context.Context, streamed bool) (*trouble, error)
 	}
 	found.add(checkNames, "", p.checkNames(a.tables)...)
 	a.leave(sources)
-	return found, a.compareWanted(ctx, streamed, found)
+	return found, a.compareWanted(ctx, found)
 }
 
 // wouldPublish is how a publication that pgsluice makes publishes a table, as

@@ -27,12 +27,6 @@ func (a *attempt) setup(ctx context.Context, retryFailed bool) error {
 	if err := a.narrowTables(published).err(); err != nil {
 		return err
 	}
-	if a.pipeline.Slot == "" {
-		// What a one-shot load has copied is joined to no slot.
-		for _, t := range a.tables {
-			t.state = apply.TableState{}
-		}
-	}
 	return a.settleStates(ctx, retryFailed)
 }
 

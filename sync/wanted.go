@@ -28,10 +28,7 @@ func (w *TableWish) wanted() *apply.Wanted {
 // than when they were copied. Their rows and those to come would not mean the
 // same: they are copied anew where the user has said what becomes of the rows
 // that are there, and are in the way otherwise.
-func (a *attempt) compareWanted(ctx context.Context, streamed bool, found *trouble) error {
-	if streamed && a.before.Pipeline.Slot == "" {
-		return nil // what a one-shot load has copied is joined to no slot
-	}
+func (a *attempt) compareWanted(ctx context.Context, found *trouble) error {
 	for _, t := range a.tables {
 		was := t.state
 		if was.Phase != apply.Copied && was.Phase != apply.Streaming || was.OID != t.source.Relation.OID {
@@ -52,10 +49,6 @@ func (a *attempt) compareWanted(ctx context.Context, streamed bool, found *troub
 				"put back what was wanted, or have the table copied anew: set load.existing (--existing) to truncate, or to append where others write to it too"))
 		default:
 			t.anew = true
-			a.p.log.Info("other wishes than when the table was copied: it is copied anew", "table", t.name, "changed", strings.Join(changes, ", "))
-			if was.Target != t.target {
-				a.p.log.Warn("the table it was written to before stays as it is", "table", t.name, "before", was.Target)
-			}
 		}
 	}
 	return nil

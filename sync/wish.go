@@ -29,7 +29,7 @@ func (w *TableWish) faults(source *snapshot.Table, brought *change.Relation, str
 		}
 	}
 	if len(w.Exclude) > 0 && len(brought.Columns) == 0 {
-		all = append(all, fault.Usage(fmt.Errorf("exclude of table %s leaves none of its columns", r), "leave the whole table out instead: \"!"+r.String()+"\""))
+		all = append(all, fault.Usage(fmt.Errorf("exclude of table %s leaves none of its columns", r), "leave the whole table out instead, with a pattern !"+r.String()))
 	}
 	if len(all) > 0 {
 		return all

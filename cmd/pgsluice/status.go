@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/sync"
 )
 
@@ -24,8 +22,8 @@ func (a *app) status() *cobra.Command {
 Exit status: 0 done, 1 failed, 2 usage or configuration, 3 a precondition is not met.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if output != "text" && output != "json" {
-				return fault.Usage(fmt.Errorf("--output %q", output), "use text or json")
+			if err := checkOutput(output); err != nil {
+				return err
 			}
 			all, err := f.resolve(false)
 			if err != nil {
@@ -57,18 +55,8 @@ Exit status: 0 done, 1 failed, 2 usage or configuration, 3 a precondition is not
 		},
 	}
 	f.register(c, false)
-	c.Flags().StringVar(&output, "output", "text", "text or json")
+	registerOutput(c, &output)
 	return c
-}
-
-// printJSON prints one object for one pipeline and a list for several.
-func printJSON(out io.Writer, found []sync.Status) error {
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	if len(found) == 1 {
-		return e.Encode(found[0])
-	}
-	return e.Encode(found)
 }
 
 func printStatus(out io.Writer, s sync.Status) {

@@ -18,18 +18,29 @@ import (
 
 // warehouse is an open target, with the engine that runs for it where the
 // target is a directory.
+//
+// The target is embedded as what it is, so that its optional abilities
+// (apply.Pacer, apply.Inspector) are the warehouse's too.
 type warehouse struct {
-	apply.Target
+	*clickhouse.Target
 	engine *sandbox.ClickHouse
-	note   string // the file that tells others where the engine listens
+	note   string // the file that tells others where the engine listens; empty for none
 	counts *adjustments
 }
+
+var (
+	_ apply.Target = (*warehouse)(nil)
+	_ apply.Pacer  = (*warehouse)(nil)
+)
 
 func (w *warehouse) Close() error {
 	err := w.Target.Close()
 	w.counts.log()
+	if w.note != "" {
+		err = errors.Join(err, os.Remove(w.note))
+	}
 	if w.engine != nil {
-		err = errors.Join(err, os.Remove(w.note), w.engine.Stop())
+		err = errors.Join(err, w.engine.Stop())
 	}
 	return err
 }
@@ -100,6 +111,31 @@ func openTarget(ctx context.Context, s settings, log *slog.Logger, join bool) (*
 	}
 	w.engine, w.note = engine, note
 	return w, nil
+}
+
+// lookIntoTarget opens what --target names for a command that changes nothing: a
+// directory that holds no warehouse yet stays as it is, and a throwaway engine
+// answers in its place.
+func lookIntoTarget(ctx context.Context, s settings, log *slog.Logger) (*warehouse, error) {
+	dir, embedded := strings.CutPrefix(s.Target, "embedded:")
+	if !embedded || holdsAnything(dir) {
+		return openTarget(ctx, s, log, true)
+	}
+	engine, err := sandbox.StartClickHouse(ctx, sandbox.ClickHouseOptions{})
+	if err != nil {
+		return nil, engineFault(dir, err)
+	}
+	w, err := openClickHouse(ctx, engine.DSN(""), s, log)
+	if err != nil {
+		return nil, errors.Join(err, engine.Stop())
+	}
+	w.engine = engine
+	return w, nil
+}
+
+func holdsAnything(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return len(entries) > 0 || err != nil && !errors.Is(err, os.ErrNotExist)
 }
 
 // targetFault: a target that does not let us in is for the user to mend, whether
