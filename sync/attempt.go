@@ -76,45 +76,40 @@ func (p *Pipeline) until(ctx context.Context, conn *replication.Conn) (change.LS
 }
 
 // connect learns about the pipeline and reaches the source's walsender. With check
-// it looks at everything that a run relies on, and is refused with all that
-// is in the way.
+// it looks at everything that a run relies on, and is refused with all that is in
+// the way.
 func (a *attempt) connect(ctx context.Context, streamed, check bool) error {
-	if err := a.learn(ctx, streamed); err != nil {
+	found, err := a.learn(ctx, streamed)
+	if err != nil {
 		return err
 	}
-	if check {
-		found, err := a.look(ctx, streamed)
+	if check && !found.usage { // what the configuration says wrong comes first
+		looked, err := a.look(ctx, streamed)
 		if err != nil {
 			return err
 		}
-		for _, f := range found {
+		found.merge(looked)
+		for _, f := range looked.found {
 			if f.Level == fault.LevelWarning {
 				a.p.log.Warn(f.Seen, "fix", f.Fix)
 			}
 		}
-		if err := found.Err(); err != nil {
-			return err
-		}
 	}
-	if !streamed {
-		return nil
+	if err := found.err(); err != nil || !streamed {
+		return err
 	}
 	return a.connectReplication(ctx)
 }
 
 // learn reaches the source, recalls the pipeline and finds its tables.
-func (a *attempt) learn(ctx context.Context, streamed bool) error {
+func (a *attempt) learn(ctx context.Context, streamed bool) (*trouble, error) {
 	if err := a.reach(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if err := a.recall(ctx, streamed); err != nil {
-		return err
+		return nil, err
 	}
-	found, err := a.describe(ctx, streamed)
-	if err != nil {
-		return err
-	}
-	return found.err()
+	return a.describe(ctx, streamed)
 }
 
 // reach connects to the source and learns which one it is.

@@ -43,7 +43,9 @@ func (p *Pipeline) Check(ctx context.Context, streamed bool) (fault.Findings, er
 	if err != nil {
 		return nil, err
 	}
-	return append(append(found.found, described.found...), looked...), nil
+	found.merge(described)
+	found.merge(looked)
+	return found.found, nil
 }
 
 func (t *trouble) ok(check, seen string) {
@@ -62,7 +64,7 @@ func estimates(tables []*table) (rows, bytes int64) {
 }
 
 // look looks at both sides for the tables that are described.
-func (a *attempt) look(ctx context.Context, streamed bool) (fault.Findings, error) {
+func (a *attempt) look(ctx context.Context, streamed bool) (*trouble, error) {
 	found := &trouble{}
 	conn := replication.Over(a.sql.PgConn(), a.catalog.Version)
 	if streamed {
@@ -75,7 +77,8 @@ func (a *attempt) look(ctx context.Context, streamed bool) (fault.Findings, erro
 		return nil, err
 	}
 	target, err := a.lookAtTarget(ctx)
-	return slices.Concat(found.found, source, target), err
+	found.found = slices.Concat(found.found, source, target)
+	return found, err
 }
 
 // lookAtPublication takes from the tables what the publication leaves out of

@@ -72,7 +72,11 @@ func (p *Pipeline) Plan(ctx context.Context, streamed bool) (*Plan, error) {
 	}
 	a := &attempt{p: p}
 	defer a.close(ctx)
-	if err := a.learn(ctx, streamed); err != nil {
+	refused, err := a.learn(ctx, streamed)
+	if err == nil {
+		err = refused.err()
+	}
+	if err != nil {
 		return nil, err
 	}
 	plan := &Plan{Pipeline: p.config.Name, Command: "load", Source: "PostgreSQL " + versionText(a.catalog.Version) + ", database " + a.system.Database}
@@ -86,7 +90,6 @@ func (p *Pipeline) Plan(ctx context.Context, streamed bool) (*Plan, error) {
 			return nil, err
 		}
 	}
-	refused := &trouble{}
 	for _, t := range a.tables {
 		planned := a.planTable(t, streamed)
 		target, err := inspector.Plan(ctx, t.into(t.query.Relation))

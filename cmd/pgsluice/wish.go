@@ -149,7 +149,7 @@ func (w *tableWish) tableName() (string, error) {
 	}
 	relation := pattern.Exact()
 	if relation == nil {
-		return "", fmt.Errorf("table %q: wishes are for one table, named without * and !", w.name.value)
+		return "", fmt.Errorf("table %q: wishes are for one table, and its name has neither * nor ! in it", w.name.value)
 	}
 	return relation.String(), nil
 }
