@@ -86,6 +86,9 @@ func TestExcludedColumnsStayInTheSource(t *testing.T) {
 		s.exec(`ALTER TABLE t ALTER first TYPE int USING 7; ALTER TABLE t DROP COLUMN secret; INSERT INTO t (id, other) VALUES (60, 'after the drop');
 			ALTER TABLE whole DROP COLUMN secret; ALTER TABLE whole ADD added int DEFAULT 7; INSERT INTO whole VALUES (60, 'after', 8); UPDATE t SET other = 'again' WHERE id < 3`)
 		r.here()
+		// A new start finds it gone, and goes on.
+		r.halt()
+		r = s.start(without).streaming()
 		s.exec(`ALTER TABLE t ADD secret int; INSERT INTO t (id, other, secret) VALUES (61, 'it is back', 1)`)
 		r.here()
 		r.halt()

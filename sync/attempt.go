@@ -186,10 +186,10 @@ func (a *attempt) narrowTables(published map[string]replication.Published) *trou
 	found := &trouble{}
 	for i, t := range a.tables {
 		pub, ok := published[t.name]
-		if !ok {
+		if !ok || t.parked.Load() {
 			continue
 		}
-		narrowed, faults := a.p.newTable(t.source, t.number, &pub, true)
+		narrowed, faults := a.p.newTable(t.source, t.number, &pub, a.before.Tables[t.name].Wanted, true)
 		if len(faults) > 0 {
 			found.add(checkWishes, t.name, faults...)
 			continue
@@ -234,6 +234,8 @@ func (a *attempt) planAnew(t *table, retryFailed bool) bool {
 	t.skipBefore, t.truncatedAt = was.CopiedAt, was.TruncatedAt
 	remade := was.OID != 0 && was.OID != t.source.Relation.OID
 	switch {
+	case t.parked.Load(): // by its description
+		return false
 	case was.Phase == apply.Failed && !retryFailed:
 		t.parked.Store(true)
 		return false

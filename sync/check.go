@@ -116,11 +116,15 @@ func (a *attempt) lookAtTarget(ctx context.Context) (fault.Findings, error) {
 			there = append(there, t.into(t.query.Relation))
 		}
 	}
+	existing := a.p.config.Existing
+	if !a.p.config.Copy {
+		existing = apply.Keep
+	}
 	var all fault.Findings
 	for _, group := range []struct {
 		tables   []*apply.Table
 		existing apply.Existing
-	}{{there, apply.Keep}, {due, a.p.config.Existing}} {
+	}{{there, apply.Keep}, {due, existing}} {
 		if len(group.tables) == 0 && len(a.tables) > 0 {
 			continue
 		}

@@ -43,16 +43,16 @@ func (a *attempt) describe(ctx context.Context, streamed bool) (*trouble, error)
 	for i, source := range sources {
 		name := source.Relation.String()
 		delete(unmet, name)
-		t, faults := p.newTable(source, i, a.wouldPublish(source), streamed)
-		if len(faults) > 0 {
-			found.add(checkWishes, name, faults...)
-			continue
-		}
-		if err := a.checkWhere(ctx, t, streamed, found); err != nil {
+		t, own, err := a.describeTable(ctx, source, i, streamed)
+		if err != nil {
 			return nil, err
 		}
-		if !streamed || a.before.Pipeline.Slot != "" {
-			t.state = a.before.Tables[name] // what a one-shot load has copied is joined to no slot
+		if len(own.found) > 0 && p.began.Load() {
+			// The table has changed since the pipeline began: it stops, the others go on.
+			t = p.stranded(source, i, a.before.Tables[name], own.err())
+			a.left = append(a.left, t.state)
+		} else if found.merge(own); len(own.found) > 0 {
+			continue
 		}
 		a.tables = append(a.tables, t)
 	}
@@ -63,6 +63,31 @@ func (a *attempt) describe(ctx context.Context, streamed bool) (*trouble, error)
 	found.add(checkNames, "", p.checkNames(a.tables)...)
 	a.leave(sources)
 	return found, a.compareWanted(ctx, found)
+}
+
+// describeTable finds what is wanted of one table, and what of it cannot be had.
+func (a *attempt) describeTable(ctx context.Context, source *snapshot.Table, number int, streamed bool) (*table, *trouble, error) {
+	name, own := source.Relation.String(), &trouble{}
+	t, faults := a.p.newTable(source, number, a.wouldPublish(source), a.before.Tables[name].Wanted, streamed)
+	own.add(checkWishes, name, faults...)
+	if len(faults) > 0 {
+		return nil, own, nil
+	}
+	if !streamed || a.before.Pipeline.Slot != "" {
+		t.state = a.before.Tables[name] // what a one-shot load has copied is joined to no slot
+	}
+	return t, own, a.checkWhere(ctx, t, streamed, own)
+}
+
+// stranded is a table that cannot be gone on with.
+func (p *Pipeline) stranded(source *snapshot.Table, number int, was apply.TableState, why error) *table {
+	t := &table{
+		source: source, number: number, name: source.Relation.String(), target: was.Target, state: was,
+		query: snapshot.Query{Relation: source.Relation}, count: p.countersOf(source.Relation.String()),
+	}
+	t.state.Relation = t.name
+	p.park(t, why)
+	return t
 }
 
 // wouldPublish is how a publication that pgsluice makes publishes a table, as

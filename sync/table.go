@@ -59,9 +59,10 @@ type counters struct {
 }
 
 // newTable describes a table of the source as the pipeline moves it: published
-// is nil where nothing narrows it down. What of its wishes cannot be had, and
-// what else is in the way, is in faults.
-func (p *Pipeline) newTable(source *snapshot.Table, number int, published *replication.Published, streamed bool) (t *table, faults []error) {
+// is nil where nothing narrows it down, was what was wanted of it when it was
+// copied. What of its wishes cannot be had, and what else is in the way, is in
+// faults.
+func (p *Pipeline) newTable(source *snapshot.Table, number int, published *replication.Published, was *apply.Wanted, streamed bool) (t *table, faults []error) {
 	r := source.Relation
 	wish := p.config.Wishes[r.String()]
 	narrowed := narrow(r, published, &wish, streamed)
@@ -72,7 +73,7 @@ func (p *Pipeline) newTable(source *snapshot.Table, number int, published *repli
 				"publish the whole key: ALTER PUBLICATION … SET TABLE …")}
 		}
 	}
-	if faults := wish.faults(source, narrowed, streamed); len(faults) > 0 {
+	if faults := wish.since(r, was).faults(source, narrowed, streamed); len(faults) > 0 {
 		return nil, faults
 	}
 	if !narrowed.Keyed() && len(source.Leaves) > snapshot.MaxLeaves {

@@ -69,11 +69,12 @@ func (a *attempt) changedWishes(ctx context.Context, t *table, was apply.TableSt
 	}
 	// What was wanted of a column that has been dropped since is of no account.
 	gone := func(column string) bool { return position(t.source.Relation, column) < 0 }
-	goneKey := func(column, _ string) bool { return gone(column) }
-	before.Exclude = slices.DeleteFunc(slices.Clone(before.Exclude), gone)
-	before.Rename, before.Types = maps.Clone(before.Rename), maps.Clone(before.Types)
-	maps.DeleteFunc(before.Rename, goneKey)
-	maps.DeleteFunc(before.Types, goneKey)
+	for _, w := range []*apply.Wanted{&before, &now} {
+		w.Exclude = slices.DeleteFunc(slices.Clone(w.Exclude), gone)
+		w.Rename, w.Types = maps.Clone(w.Rename), maps.Clone(w.Types)
+		maps.DeleteFunc(w.Rename, func(column, _ string) bool { return gone(column) })
+		maps.DeleteFunc(w.Types, func(column, _ string) bool { return gone(column) })
+	}
 	sameWhere := before.Where == now.Where
 	if !sameWhere && before.Where != "" && now.Where != "" {
 		var err error

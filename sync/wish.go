@@ -15,6 +15,22 @@ import (
 // A table's wishes meet its relation here: which columns are left of it, what it
 // is ordered by, and what cannot be had.
 
+// since leaves out, for a look at what is wrong, the wishes for columns that are
+// gone since the table was copied with them: that a column is dropped must not
+// stop a pipeline that had nothing to do with it, and is for the stream to say
+// where it had. A column that comes back under its name is still excluded.
+func (w TableWish) since(r *change.Relation, was *apply.Wanted) *TableWish {
+	if was == nil {
+		return &w
+	}
+	gone := func(column string) bool { return position(r, column) < 0 }
+	w.Exclude = slices.DeleteFunc(slices.Clone(w.Exclude), func(c string) bool { return gone(c) && slices.Contains(was.Exclude, c) })
+	w.Rename, w.Types = maps.Clone(w.Rename), maps.Clone(w.Types)
+	maps.DeleteFunc(w.Rename, func(c, name string) bool { return gone(c) && was.Rename[c] == name })
+	maps.DeleteFunc(w.Types, func(c, typ string) bool { return gone(c) && was.Types[c] == typ })
+	return &w
+}
+
 func (w *TableWish) excludes(column string) bool { return slices.Contains(w.Exclude, column) }
 
 // faults are what of the wishes cannot be had: source is the table as it is,
