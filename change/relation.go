@@ -171,7 +171,7 @@ func NumericModifier(modifier int32) (precision, scale int, ok bool) {
 	return int(m>>16) & 0xffff, scale, true
 }
 
-// FormatModifier prints a modifier for messages: (10), (12,2), or nothing.
+// FormatModifier prints a modifier: (10), (12,2), or nothing.
 func (t *Type) FormatModifier() string {
 	if t.Modifier < 0 {
 		return ""
@@ -183,8 +183,21 @@ func (t *Type) FormatModifier() string {
 		}
 	case "varchar", "bpchar":
 		return "(" + strconv.Itoa(int(t.Modifier)-4) + ")"
-	case "bit", "varbit":
+	case "bit", "varbit", "timestamp", "timestamptz", "time", "timetz":
 		return "(" + strconv.Itoa(int(t.Modifier)) + ")"
 	}
 	return ""
+}
+
+// Declared is the type as a column is declared with it, numeric(10,2)[][] for
+// instance. An array's modifier is its elements'.
+func (t *Type) Declared() string {
+	if t.Kind != KindArray || t.Elem == nil {
+		return t.String() + t.FormatModifier()
+	}
+	elem := *t.Elem
+	if elem.Modifier < 0 {
+		elem.Modifier = t.Modifier
+	}
+	return elem.Declared() + strings.Repeat("[]", max(t.Dimensions, 1))
 }

@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -19,30 +20,36 @@ import (
 // computes for parts that lack the column, and for rows from before the change
 // that are replayed behind it. All others name all columns, and never meet it.
 func (t *Target) addColumn(ctx context.Context, p *plan, i int, empty bool) error {
+	statement, err := t.addColumnStatement(ctx, p, i, empty)
+	if err == nil {
+		err = t.statements.Exec(ctx, statement)
+	}
+	if err != nil {
+		return fmt.Errorf("add column %s: %w", change.QuoteIdent(p.specs[i].name), err)
+	}
+	return nil
+}
+
+func (t *Target) addColumnStatement(ctx context.Context, p *plan, i int, empty bool) (string, error) {
 	s, c := p.specs[i], &p.table.Relation.Columns[i]
-	name := change.QuoteIdent(c.Name)
 	definition := ident(s.name) + " " + s.ddl
 	switch {
 	case c.Missing != nil:
 		value, err := t.exactConstant(ctx, s, *c.Missing)
 		if err != nil {
-			return fault.Permanent(fmt.Errorf("add column %s: %w", name, err), copyAgain)
+			return "", fault.Permanent(err, copyAgain)
 		}
 		definition += " DEFAULT " + value
 	case empty:
 	case c.Generated, c.NotNull:
 		// PostgreSQL rewrote the table, and says nothing of it in its log.
-		return fault.Permanent(
-			fmt.Errorf("add column %s: the rows that are there hold values of it that PostgreSQL's log does not tell", name), copyAgain)
+		return "", fault.Permanent(errors.New("the rows that are there hold values of it that PostgreSQL's log does not tell"), copyAgain)
 	}
 	after := " FIRST"
 	if i > 0 {
 		after = " AFTER " + ident(p.specs[i-1].name)
 	}
-	if err := t.statements.Exec(ctx, "ALTER TABLE "+p.name+" ADD COLUMN IF NOT EXISTS "+definition+after); err != nil {
-		return fmt.Errorf("add column %s: %w", name, err)
-	}
-	return nil
+	return "ALTER TABLE " + p.name + " ADD COLUMN IF NOT EXISTS " + definition + after, nil
 }
 
 const copyAgain = "start pgsluice again: the table is then copied anew"

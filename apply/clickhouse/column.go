@@ -94,9 +94,9 @@ type spec struct {
 	fields []*spec
 	order  []int
 	// losses and edges are for people: what is kept of no value, and which
-	// values are not held.
-	losses []string
-	edges  []valueEdge
+	// values are not held. chosen are the losses that only a wish leads to.
+	losses, chosen []string
+	edges          []valueEdge
 }
 
 type putter func(c *column, d change.Datum) (typemap.Edge, error)

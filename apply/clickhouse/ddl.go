@@ -62,14 +62,19 @@ func (t *Target) tableSettings() string {
 }
 
 func (t *Target) createDatabase(ctx context.Context) error {
+	there, err := t.hasDatabase(ctx)
+	if err != nil || there {
+		return err // without asking for a right that is not needed
+	}
+	return t.statements.Exec(ctx, t.createDatabaseStatement())
+}
+
+func (t *Target) createDatabaseStatement() string {
+	return "CREATE DATABASE IF NOT EXISTS " + ident(t.address.database)
+}
+
+func (t *Target) hasDatabase(ctx context.Context) (bool, error) {
 	var there uint64
-	name := t.address.database
-	row := t.statements.QueryRow(ctx, "SELECT count() FROM system.databases WHERE name = "+text(name))
-	if err := row.Scan(&there); err != nil {
-		return err
-	}
-	if there > 0 {
-		return nil // without asking for a right that is not needed
-	}
-	return t.statements.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+ident(name))
+	err := t.statements.QueryRow(ctx, "SELECT count() FROM system.databases WHERE name = "+text(t.address.database)).Scan(&there)
+	return there > 0, err
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ClickHouse/ch-go"
 	clickhousego "github.com/ClickHouse/clickhouse-go/v2"
@@ -106,8 +107,8 @@ func (t *Target) judge(err error) error {
 	case code == codeAuthenticationFailed, code == codeUnknownUser, code == codeWrongPassword, code == codeRequiredPassword:
 		return fault.Permanent(err, fmt.Sprintf("ClickHouse does not let user %q in: check user and password in the target's DSN, and that the user may connect from this host", who))
 	case code == codeNotEnoughPrivileges:
-		return fault.Permanent(err, fmt.Sprintf("GRANT SELECT, INSERT, ALTER, CREATE TABLE, DROP TABLE, TRUNCATE ON %s.* TO %s;  (and GRANT CREATE DATABASE ON %s.* where the database does not exist yet)",
-			ident(t.address.database), ident(who), ident(t.address.database)))
+		return fault.Permanent(err, t.grant(err, strings.Join(rights, ", "))+
+			fmt.Sprintf("  -- and GRANT CREATE DATABASE ON %s.* TO %s; where the database does not exist yet", ident(t.address.database), ident(who)))
 	case code == codeUnknownDatabase:
 		return fault.Permanent(err, fmt.Sprintf("CREATE DATABASE %s;  or let user %q do it: GRANT CREATE DATABASE ON %s.* TO %s",
 			ident(t.address.database), who, ident(t.address.database), ident(who)))
@@ -121,4 +122,16 @@ func (t *Target) judge(err error) error {
 		return fault.Permanent(err, "")
 	}
 	return fault.Retry(err) // what is not the server's answer is the network's
+}
+
+// grant is the statement that gives the user the rights that an error is about.
+// Servers that are set to (table_engines_require_grant) want one for the engine
+// as well.
+func (t *Target) grant(err error, rights string) string {
+	const engine = "TABLE ENGINE ON ReplacingMergeTree"
+	user := ident(t.address.user)
+	if strings.Contains(err.Error(), engine) {
+		return "GRANT " + engine + " TO " + user + ";"
+	}
+	return fmt.Sprintf("GRANT %s ON %s.* TO %s;", rights, ident(t.address.database), user)
 }

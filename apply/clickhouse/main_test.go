@@ -107,6 +107,15 @@ func (t *Target) queryText(tb testing.TB, sql string) [][]string {
 	return all
 }
 
+// queryOnes gives the values of a query of one column.
+func (t *Target) queryOnes(tb testing.TB, sql string) (values []string) {
+	tb.Helper()
+	for _, row := range t.queryText(tb, sql) {
+		values = append(values, row[0])
+	}
+	return values
+}
+
 func (t *Target) queryOne(tb testing.TB, sql string) string {
 	tb.Helper()
 	rows := t.queryText(tb, sql)

@@ -2,12 +2,10 @@ package clickhouse
 
 import (
 	"fmt"
-	"log/slog"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
-	"github.com/pgsluice/pgsluice/typemap"
 )
 
 // The columns every table ends with. They hold the row's position in the
@@ -109,16 +107,6 @@ func (p *plan) finish() {
 		}
 	}
 	p.insert = "INSERT INTO " + p.name + " (" + idents(append(names, versionColumn, deletedColumn)) + ") VALUES"
-}
-
-// warn says what is allowed and yet worth a look.
-func (p *plan) warn(log *slog.Logger) {
-	for _, i := range p.key {
-		if c := p.specs[i].meaning.Class; c == typemap.Float32 || c == typemap.Float64 {
-			log.Warn("a key column is a floating-point number: NaN and -0 order rows in ways of their own",
-				"table", p.table.Relation.String(), "column", p.specs[i].name)
-		}
-	}
 }
 
 func (t *Target) tableName(name string) string {

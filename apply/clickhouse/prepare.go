@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/pgsluice/pgsluice/apply"
@@ -16,7 +17,6 @@ func (t *Target) Prepare(ctx context.Context, table *apply.Table, existing apply
 	if err != nil {
 		return false, err
 	}
-	p.warn(t.log)
 	created, err = t.prepare(ctx, p, existing, copiedAt)
 	if err != nil {
 		return false, t.failed(ctx, doing, err)
@@ -31,6 +31,9 @@ func (t *Target) prepare(ctx context.Context, p *plan, existing apply.Existing, 
 		return false, err
 	}
 	if found == nil {
+		if err := t.checkPartition(ctx, p); err != nil {
+			return false, err
+		}
 		if err := t.createDatabase(ctx); err != nil {
 			return false, err
 		}
@@ -69,15 +72,23 @@ func (t *Target) makeRoom(ctx context.Context, p *plan, existing apply.Existing,
 		}
 	}
 	// A tombstone counts: its version may be above that of rows to come.
+	empty, err = t.isEmpty(ctx, p)
+	if err == nil && !empty && existing == apply.Refuse {
+		err = fault.Precondition(errors.New(holdsRows), p.makeRoomHint())
+	}
+	return empty, err
+}
+
+const holdsRows = "the table holds rows already"
+
+func (p *plan) makeRoomHint() string {
+	return fmt.Sprintf("TRUNCATE TABLE %s;  -- or choose what becomes of the rows with load.existing: truncate or append", p.name)
+}
+
+func (t *Target) isEmpty(ctx context.Context, p *plan) (bool, error) {
 	var n uint64
-	if err := t.statements.QueryRow(ctx, "SELECT count() FROM (SELECT 1 FROM "+p.name+" LIMIT 1)").Scan(&n); err != nil {
-		return false, err
-	}
-	if n > 0 && existing == apply.Refuse {
-		return false, fault.Precondition(fmt.Errorf("the table holds rows already"),
-			fmt.Sprintf("choose what becomes of them with load.existing: truncate or append, or TRUNCATE TABLE %s", p.name))
-	}
-	return n == 0, nil
+	err := t.statements.QueryRow(ctx, "SELECT count() FROM (SELECT 1 FROM "+p.name+" LIMIT 1)").Scan(&n)
+	return n == 0, err
 }
 
 // Drop implements [apply.Target].

@@ -129,7 +129,7 @@ func (s *spec) plan(typ *typeName, v version, nullable bool) error {
 	if err := c.plan(s, bare, v); err != nil {
 		return err
 	}
-	s.losses = append(s.losses, c.losses...)
+	s.losses, s.chosen = append(s.losses, c.losses...), append(s.chosen, c.losses...)
 	container := isContainer(s.typ.name)
 	switch {
 	case container && wantsNull:
@@ -157,7 +157,7 @@ func (s *spec) part(m *typemap.Meaning, typ *typeName, v version, mayBeNull bool
 		p.edges = append(p.edges, valueEdge{value: "NULL inside"})
 	}
 	s.edges = append(s.edges, p.edges...)
-	s.losses = append(s.losses, p.losses...)
+	s.losses, s.chosen = append(s.losses, p.losses...), append(s.chosen, p.chosen...)
 	return p, nil
 }
 

@@ -32,6 +32,21 @@ func (v version) hasJSON() bool { return v.atLeast(version{25, 3}) }
 // right in the whole range, only text parsed as Date32 still ends at 2299.)
 func (v version) wideCalendar() bool { return v.atLeast(version{26, 7}) }
 
+// features says in words what depends on the version.
+func (v version) features() []string {
+	lo, hi := v.years()
+	has := func(what string, ok bool, since string) string {
+		if ok {
+			return what
+		}
+		return "no " + what + " (from " + since + ")"
+	}
+	return []string{
+		fmt.Sprintf("dates from %04d to %04d", lo.Year(), hi.Year()-1),
+		has("Time64", v.hasTime64(), "25.12"), has("JSON", v.hasJSON(), "25.3"),
+	}
+}
+
 // bounds are the smallest and the largest value of a type.
 type bounds struct{ lo, hi int64 }
 

@@ -122,7 +122,38 @@ func TestWishesForTypes(t *testing.T) {
 		if _, err := loadInto(target, tab, null); err != nil {
 			t.Errorf("%s NULL as %s: %v", w.typ, w.wish, err)
 		}
+		for _, v := range w.values {
+			if v[1] != no {
+				readsBack(t, target, tab, v[0], v[1])
+				break
+			}
+		}
 	}
+}
+
+// readsBack brings a value by a batch, updates its row without it, moves the row
+// to another key, and deletes it.
+func readsBack(t *testing.T, target *Target, tab *apply.Table, value, want string) {
+	t.Helper()
+	if err := target.statements.Exec(context.Background(), "TRUNCATE TABLE "+target.tableName(tab.Name)); err != nil {
+		t.Fatal(err)
+	}
+	reads := func(at, want string) {
+		t.Helper()
+		got := strings.Join(target.queryOnes(t, "SELECT concat(toString(id), ' ', ifNull(toString(c), 'NULL')) FROM "+target.tableName(tab.Name)+" FINAL"), "; ")
+		if got != want {
+			t.Errorf("%s as %s, %s: %q, want %q", tab.Relation.Columns[1].Type, tab.Wishes.Types["c"], at, got, want)
+		}
+	}
+	applyBatch(t, target, batch(t, tab, insertRow(tab, at(1, 1), 7, value)))
+	applyBatch(t, target, batch(t, tab, updateRow(tab, at(2, 1), 7, unchanged)))
+	reads("after an update", "7 "+want)
+	moved := updateRow(tab, at(3, 1), 8, unchanged)
+	moved.Old = values(7, null)
+	applyBatch(t, target, batch(t, tab, moved))
+	reads("after a change of key", "8 "+want)
+	applyBatch(t, target, batch(t, tab, deleteRow(tab, at(4, 1), 8, null)))
+	reads("after a delete", "")
 }
 
 // loadInto loads one value and reads it as text.

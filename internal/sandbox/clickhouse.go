@@ -27,6 +27,8 @@ type ClickHouseOptions struct {
 	User string
 	// Password of that user; empty means none.
 	Password string
+	// Further users, without a password, and what each may do, a statement each: GRANT SELECT ON db.*
+	Further map[string][]string
 	// HTTPPort and NativePort are the ports on 127.0.0.1; 0 means a free one.
 	HTTPPort, NativePort int
 	// Settings go to the profile of every user: what SET would change.

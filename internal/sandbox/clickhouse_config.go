@@ -69,8 +69,25 @@ func (c *ClickHouse) users() string {
 	}
 	writeUser(&text, c.opts.User, credential,
 		"<access_management>1</access_management><named_collection_control>1</named_collection_control>")
+	for _, name := range slices.Sorted(maps.Keys(c.opts.Further)) {
+		var rights strings.Builder
+		for _, grant := range c.opts.Further[name] {
+			rights.WriteString("<query>" + escape(grant) + "</query>")
+		}
+		writeUser(&text, name, "<no_password/>", "<grants>"+rights.String()+"</grants>")
+	}
 	text.WriteString("  </users>\n</clickhouse>\n")
 	return text.String()
+}
+
+// Grant gives one of the further users of the options other rights, in the place of those it had. The server reads them
+// when it starts.
+func (c *ClickHouse) Grant(user string, grants ...string) error {
+	if _, ok := c.opts.Further[user]; !ok {
+		return fmt.Errorf("%s is none of the server's further users", user)
+	}
+	c.opts.Further[user] = grants
+	return os.WriteFile(c.home.path("users.xml"), []byte(c.users()), 0o600)
 }
 
 func writeUser(text *strings.Builder, name, credential, rights string) {
