@@ -37,7 +37,7 @@ func (p *Pipeline) Check(ctx context.Context, streamed bool) (fault.Findings, er
 	}
 	if len(described.found) == 0 {
 		rows, bytes := estimates(a.tables)
-		found.ok(checkTables, fmt.Sprintf("%d tables are selected, about %d rows in %d bytes, each with a name of its own in the target", len(a.tables), rows, bytes))
+		found.ok(checkTables, fmt.Sprintf("tables selected: %d, about %d rows in %d bytes; each has a name of its own in the target", len(a.tables), rows, bytes))
 	}
 	looked, err := a.look(ctx, streamed)
 	if err != nil {

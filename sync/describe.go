@@ -60,7 +60,7 @@ func (a *attempt) describe(ctx context.Context, streamed bool) (*trouble, error)
 		found.add(checkWishes, name, fault.Usage(fmt.Errorf("the configuration has wishes for table %s, and no table of that name is selected", name),
 			"names fold to lower case unless they are in double quotes; system, temporary, unlogged and foreign tables, partitions and views are never selected, nor is what a pattern with ! leaves out"))
 	}
-	found.add(checkNames, "", p.checkNames(a.tables)...)
+	found.add(checkNames, "", p.checkNames(sources)...)
 	a.leave(sources)
 	return found, a.compareWanted(ctx, found)
 }

@@ -81,7 +81,7 @@ func (p *Pipeline) newTable(source *snapshot.Table, number int, published *repli
 	}
 	ordered := wish.ordered(narrowed)
 	t = &table{
-		source: source, number: number, name: r.String(), target: cmp.Or(wish.Target, p.config.TargetName(r.Schema, r.Name)), wish: wish,
+		source: source, number: number, name: r.String(), target: p.targetOf(r), wish: wish,
 		query:    snapshot.Query{Relation: ordered, AsText: make([]bool, len(ordered.Columns)), RowFilter: wish.Where},
 		extended: len(ordered.Key) > len(r.Key), count: p.countersOf(r.String()),
 	}
@@ -145,17 +145,23 @@ func needsText(r *change.Relation) bool {
 	return false
 }
 
-// checkNames gives the faults of an empty pipeline, and of tables that would be
-// one.
-func (p *Pipeline) checkNames(tables []*table) (faults []error) {
-	byTarget := map[string]*table{}
-	for _, t := range tables {
-		if other := byTarget[t.target]; other != nil {
-			faults = append(faults, fault.Usage(fmt.Errorf("%s and %s would both be written to %s in the target", other.name, t.name, t.target),
+// targetOf is the name that a table has in the target.
+func (p *Pipeline) targetOf(r *change.Relation) string {
+	return cmp.Or(p.config.Wishes[r.String()].Target, p.config.TargetName(r.Schema, r.Name))
+}
+
+// checkNames gives the faults of tables that would be one.
+func (p *Pipeline) checkNames(sources []*snapshot.Table) (faults []error) {
+	byTarget := map[string]*change.Relation{}
+	for _, source := range sources {
+		r := source.Relation
+		target := p.targetOf(r)
+		if other := byTarget[target]; other != nil {
+			faults = append(faults, fault.Usage(fmt.Errorf("%s and %s would both be written to %s in the target", other, r, target),
 				"leave one out, give one a target of its own, or give target.table a template that tells them apart, such as {schema}_{table}"))
 			continue
 		}
-		byTarget[t.target] = t
+		byTarget[target] = r
 	}
 	return faults
 }

@@ -1,0 +1,132 @@
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/sync"
+)
+
+// sides is everything that a command which changes nothing could have changed:
+// the catalogs of both databases.
+func (s *scene) sides() string {
+	s.Helper()
+	source := s.ask(`SELECT concat_ws(E'\n',
+		(SELECT string_agg(concat_ws(' ', c.oid, c.relname, c.relreplident, c.relfilenode), ',' ORDER BY c.oid) FROM pg_class c WHERE c.oid >= 16384),
+		(SELECT string_agg(concat_ws(' ', a.attrelid, a.attname), ',' ORDER BY a.attrelid, a.attnum) FROM pg_attribute a WHERE a.attrelid >= 16384),
+		(SELECT string_agg(p::text, ',') FROM pg_publication p), (SELECT string_agg(r.prrelid::text, ',' ORDER BY r.oid) FROM pg_publication_rel r),
+		(SELECT string_agg(concat_ws(' ', slot_name, confirmed_flush_lsn), ',' ORDER BY slot_name) FROM pg_replication_slots WHERE database = current_database()))`)
+	target, err := queryClickHouse(s.ctx, "", fmt.Sprintf(`SELECT database, name, create_table_query, total_rows FROM system.tables WHERE database = '%s' ORDER BY name
+		UNION ALL SELECT name, '', '', 0 FROM system.databases WHERE name = '%[1]s'`, s.name))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return source + "\n" + string(target)
+}
+
+// changesNothing runs the command and wants both sides to be as they were.
+func (s *scene) changesNothing(args ...string) *process {
+	s.Helper()
+	before := s.sides()
+	p := s.pgsluice(args...)
+	p.wait()
+	if after := s.sides(); after != before {
+		s.Errorf("%s changed\n%s\nto\n%s", strings.Join(args, " "), before, after)
+	}
+	return p
+}
+
+type checkedPipeline struct {
+	Pipeline, Command, Level string
+	Findings                 []struct{ Level, Check, On, Seen, Fix string }
+}
+
+func (s *scene) checked(p *process) (c checkedPipeline) {
+	s.Helper()
+	if err := json.Unmarshal([]byte(p.out.String()), &c); err != nil {
+		s.Fatalf("%v in %s", err, &p.out)
+	}
+	return c
+}
+
+func TestCheckGathersWhatIsInTheWay(t *testing.T) {
+	onEveryMajor(t, 12, func(s *scene) {
+		s.exec(`CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE other (id int PRIMARY KEY, v text); CREATE TABLE keyless (v text)`)
+		both := s.both()
+		good := append([]string{"check", "--table", "public.*"}, both...)
+		p := s.changesNothing(good...).exits(0, s.name+", for pgsluice run", "0 errors", "warning", "public.keyless has no primary key", "fix: ALTER TABLE")
+		if strings.Contains(p.said(), "\x1b") {
+			s.Errorf("there is colour without a terminal:\n%q", p.said())
+		}
+		c := s.checked(s.changesNothing(append(good, "--output", "json")...).exits(0))
+		if c.Pipeline != s.name || c.Command != "run" || c.Level != "warning" || len(c.Findings) < 2 {
+			s.Errorf("%+v", c)
+		}
+		if c := s.checked(s.changesNothing(append(good, "--load", "--output", "json")...).exits(0)); c.Command != "load" {
+			s.Errorf("%+v", c)
+		}
+		s.nothingLeft()
+
+		// One mistake of each sort, and all of them are told.
+		config := s.configure(fmt.Sprintf(`source: {dsn: '%s'}
+tables:
+  - public.*
+  - {name: public.t, exclude: [id], target: clash}
+  - {name: public.other, where: nonsense = 1, target: clash}
+  - {name: public.keyless, target: clash}
+  - {name: public.nowhere, exclude: [x]}`, s.sourceDSN()))
+		words := []string{"column id, which is part of its key", "nonsense", "would both be written to clash", "public.nowhere"}
+		if s.major < 15 {
+			words[1] = "PostgreSQL 15 or later"
+		}
+		s.changesNothing("check", "-c", config).exits(3, append(words, "5 errors")...)
+		c = s.checked(s.changesNothing("check", "-c", config, "--output", "json").exits(3))
+		for _, w := range words {
+			if !slices.ContainsFunc(c.Findings, func(f struct{ Level, Check, On, Seen, Fix string }) bool {
+				return f.Level == "error" && strings.Contains(f.Seen, w) && f.Check != ""
+			}) {
+				s.Errorf("no error says %q: %+v", w, c.Findings)
+			}
+		}
+		s.changesNothing("check", "-c", config, "--output", "xml").exits(2, "xml")
+		s.nothingLeft()
+	})
+}
+
+func TestCheckLooksAtOneSideWithoutTheOther(t *testing.T) {
+	onNewest(t, func(s *scene) {
+		s.exec(`CREATE TABLE keyless (v text)`)
+		nobody := s.nobody()
+		noSource := strings.Replace(s.sourceDSN(), s.postgres.Addr(), nobody, 1)
+		noTarget := strings.Replace(s.targetDSN(), servers.clickhouse.NativeAddr(), nobody, 1)
+		check := func(source, target string) *process {
+			return s.changesNothing("check", "--name", s.name, "--source", source, "--target", target, "--table", "public.*")
+		}
+		check(noSource, s.targetDSN()).exits(3, "connect to PostgreSQL at "+nobody, "refused", "fix: see that the server runs")
+		check(s.sourceDSN(), noTarget).exits(3, "connect to ClickHouse at "+nobody, "public.keyless has no primary key")
+		check(noSource, noTarget).exits(3, "connect to PostgreSQL at "+nobody, "connect to ClickHouse at "+nobody, "2 errors")
+	})
+}
+
+// What check finds is what a run is refused for.
+func TestARunIsRefusedForWhatCheckFinds(t *testing.T) {
+	onNewest(t, func(s *scene) {
+		s.exec(`CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY)`)
+		role, dsn := s.role("")
+		seen := []string{"may not replicate", "may not read", "public.t", "public.other", "GRANT SELECT", fmt.Sprintf(`ALTER ROLE "%s" REPLICATION`, role)}
+		for _, command := range []string{"check", "run"} {
+			s.changesNothing(command, "--name", s.name, "--source", dsn, "--target", s.targetDSN(), "--table", "public.*").exits(3, seen...)
+		}
+		s.nothingLeft()
+		p := s.plan()
+		p.Source = dsn
+		found, err := sync.New(p.Config, nil).Check(s.ctx, false)
+		if err != nil || found.Worst() != fault.LevelError {
+			s.Errorf("%v, %+v", err, found)
+		}
+	})
+}
