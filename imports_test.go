@@ -45,7 +45,7 @@ var house = map[string]room{
 		why: "a target knows its warehouse and the contract, and nothing of the source",
 	},
 	"preflight": {
-		ours: []string{"change", "snapshot", "internal/postgres"}, theirs: []string{"github.com/jackc/pgx/v5"},
+		ours: []string{"change", "replication", "snapshot", "internal/postgres"}, theirs: []string{"github.com/jackc/pgx/v5"},
 		why: "it looks at a source before a run; it must not need a target",
 	},
 	"sync": {

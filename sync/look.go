@@ -6,38 +6,28 @@ import (
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/preflight"
 	"github.com/pgsluice/pgsluice/replication"
-	"github.com/pgsluice/pgsluice/snapshot"
 )
 
 // lookAtSource has preflight look at the source.
 func (a *attempt) lookAtSource(ctx context.Context, conn *replication.Conn, streamed bool) (fault.Findings, error) {
-	var all []preflight.Finding
+	var ready fault.Findings
 	if streamed {
 		need, err := a.slotsNeeded(ctx, conn)
 		if err != nil {
 			return nil, err
 		}
-		found, err := preflight.Replication(ctx, a.sql, need)
-		if err != nil {
+		if ready, err = preflight.Ready(ctx, a.sql, a.catalog.Version, need); err != nil {
 			return nil, err
 		}
-		all = found
 	}
-	sources := make([]*snapshot.Table, len(a.tables))
-	for i, t := range a.tables {
-		sources[i] = t.source
-	}
-	found, err := preflight.Tables(ctx, a.sql, a.catalog.Version, sources, streamed)
-	if err != nil {
-		return nil, err
-	}
-	var findings fault.Findings
-	for _, f := range append(all, found...) {
-		level := fault.LevelWarning
-		if f.Level == preflight.Error {
-			level = fault.LevelError
+	s := preflight.Source{SQL: a.sql, DSN: a.p.config.Source, Catalog: a.catalog, Streamed: streamed, Operations: a.p.config.Operations}
+	for _, t := range a.tables {
+		wanted := preflight.Table{Table: t.source}
+		for _, c := range t.query.Relation.Columns {
+			wanted.Columns = append(wanted.Columns, c.Name)
 		}
-		findings = append(findings, fault.Finding{Level: level, Check: "source", Seen: f.Seen, Fix: f.Fix})
+		s.Tables = append(s.Tables, wanted)
 	}
-	return findings, nil
+	moved, err := preflight.Moved(ctx, s)
+	return append(ready, moved...), err
 }

@@ -54,7 +54,7 @@ func (a *attempt) attendSlot(ctx context.Context, conn *replication.Conn, name s
 			if err != nil || len(open) == 0 {
 				continue // it is only a hint, and the slot's own error will say more
 			}
-			a.p.log.Warn("the replication slot waits for transactions that were open before it", "slot", name, "open", open[0], "others", len(open)-1,
+			a.p.log.Warn("the replication slot waits for transactions that were open before it", "slot", name, "open", open[0].What, "others", len(open)-1,
 				"fix", "end it: COMMIT or ROLLBACK, ROLLBACK PREPARED 'name', or SELECT pg_terminate_backend(pid)")
 		}
 	}
