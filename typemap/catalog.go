@@ -129,29 +129,59 @@ func builtin(t *change.Type) *builtinType {
 	return nil
 }
 
-// resolveExtension gives the types of well-known extensions their meaning.
-// Their OIDs differ from database to database, and anybody can call a type of
-// his own by their name.
+type extensionType struct {
+	extension, name string
+	class           Class
+	op              op
+}
+
+// extensions are the types of well-known extensions that have a meaning of their
+// own. Their OIDs differ from database to database, and anybody can call a type
+// of his own by their name.
+var extensions = [...]extensionType{
+	{"citext", "citext", Text, opText},
+	{"ltree", "ltree", Text, opVersioned},
+	{"ltree", "lquery", Text, opVersioned},
+	{"ltree", "ltxtquery", Text, opVersioned},
+	{"hstore", "hstore", Map, opHstore},
+	{"postgis", "geometry", Text, opGeometry},
+	{"postgis", "geography", Text, opGeometry},
+	{"vector", "vector", Array, opVector},
+	{"vector", "halfvec", Array, opHalfVector},
+}
+
 func (m *Meaning) resolveExtension(t *change.Type) {
-	switch t.Extension + "." + t.Name {
-	case "citext.citext":
-		m.op, m.BinaryOK = opText, true
-	case "ltree.ltree", "ltree.lquery", "ltree.ltxtquery":
-		m.op, m.BinaryOK = opVersioned, true
-	case "hstore.hstore":
-		m.Class, m.op, m.BinaryOK = Map, opHstore, true
-	case "postgis.geometry", "postgis.geography":
-		m.op, m.BinaryOK = opGeometry, true
-	case "vector.vector":
-		m.resolveVector(opVector, opFloat4)
-	case "vector.halfvec":
-		m.resolveVector(opHalfVector, opFloat2)
+	for i := range extensions {
+		e := &extensions[i]
+		if e.extension != t.Extension || e.name != t.Name {
+			continue
+		}
+		m.Class, m.op, m.BinaryOK = e.class, e.op, true
+		switch e.op {
+		case opVector:
+			m.resolveVector(opFloat4)
+		case opHalfVector:
+			m.resolveVector(opFloat2)
+		}
 	}
 }
 
-func (m *Meaning) resolveVector(o, elem op) {
-	m.Class, m.op, m.Dims, m.delim, m.BinaryOK = Array, o, 1, ',', true
+func (m *Meaning) resolveVector(elem op) {
+	m.Dims, m.delim = 1, ','
 	m.Elem = &Meaning{Class: Float32, BinaryOK: true, plan: plan{op: elem, name: "real"}}
+}
+
+// Known are the types that have a meaning of their own, for lists of them; all
+// others are made of these, or are text.
+func Known() []*change.Type {
+	var types []*change.Type
+	for _, b := range builtins {
+		types = append(types, &change.Type{OID: b.oid, Schema: "pg_catalog", Name: b.name, Kind: change.KindBase, Modifier: -1})
+	}
+	for _, e := range extensions {
+		types = append(types, &change.Type{Extension: e.extension, Name: e.name, Kind: change.KindBase, Modifier: -1})
+	}
+	return types
 }
 
 // delimiter is pg_type.typdelim: a comma for all types but box and those of

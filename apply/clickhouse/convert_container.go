@@ -38,7 +38,9 @@ func planArray(s *spec, t *typeName, v version) error {
 			ddl: "Array(" + elem.ddl + ")", wire: "Array(" + elem.wire + ")",
 		}
 	}
-	s.edge("other dimensions than "+fmt.Sprint(dims), "")
+	if s.meaning.NullElements { // vectors have one dimension
+		s.edge("other dimensions than "+fmt.Sprint(dims), "")
+	}
 	s.shape, s.put, s.width, s.elem = shapeArray, putArray, 8, elem
 	s.typ, s.sent = named("Array", &typeName{name: elem.ddl}), named("Array", &typeName{name: elem.wire})
 	return nil

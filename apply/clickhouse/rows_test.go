@@ -35,7 +35,7 @@ var (
 func numericType(p, s int) *change.Type {
 	t := &change.Type{OID: 1700, Schema: "pg_catalog", Name: "numeric", Kind: change.KindBase, Modifier: -1}
 	if p > 0 {
-		t.Modifier = int32(p<<16|s) + 4
+		t.Modifier = int32(p<<16|s&0x7ff) + 4
 	}
 	return t
 }
