@@ -87,7 +87,7 @@ func init() {
 		},
 		typemap.Text: {
 			toString, toFixed,
-			{to: []string{"JSON"}, as: "JSON", checked: "anything but an object", losses: []string{"JSON: digits of numbers beyond Int64, UInt64 and Float64, the order of keys, NULL fields and spaces"}, only: isJSON, onlyText: "json and jsonb, from ClickHouse 25.3", plan: planJSON},
+			{to: []string{"JSON"}, as: "JSON", checked: "anything but an object, a path that is there twice, whole numbers beyond Int64 and UInt64, half a surrogate pair", losses: []string{"JSON: digits of a fraction that a Float64 does not have, the order of keys, NULL members, spaces"}, only: isJSON, onlyText: "json and jsonb, from ClickHouse 25.3", plan: planJSON},
 			{to: []string{"Decimal"}, as: "Decimal(p, s)", checked: "more digits than it has, NaN, ±infinity", only: isNumeric, onlyText: "numeric", plan: planDecimal},
 			{to: integerNames, as: integersAs, checked: "out of range, a fraction, NaN, ±infinity", only: isNumeric, onlyText: "numeric", plan: planInteger},
 			{to: []string{"Float64"}, as: "Float64", checked: "what a Float64 does not print as the same number", only: isNumeric, onlyText: "numeric", plan: planFloatText},

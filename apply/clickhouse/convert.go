@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/pgsluice/pgsluice/change"
@@ -297,14 +296,6 @@ func (s *spec) checkedText(zero string, check func(text []byte) bool) {
 		c.data = c.data[:from]
 		return typemap.NoCounterpart, nil
 	})
-}
-
-func planJSON(s *spec, t *typeName, _ version) error {
-	s.edge("anything but an object", "")
-	s.checkedText("{}", func(text []byte) bool {
-		return strings.HasPrefix(strings.TrimLeft(string(text[:min(len(text), 64)]), " \t\r\n"), "{")
-	})
-	return exactArgs(t, 0)
 }
 
 func planEnum(s *spec, t *typeName, _ version) error {

@@ -59,6 +59,24 @@ var grantedWishes = []struct {
 	{textType, "UUID", "Nullable(UUID)", [][2]string{{"00112233-4455-6677-8899-aabbccddeeff", "00112233-4455-6677-8899-aabbccddeeff"}, {"00112233-4455-6677-8899-AABBCCDDEEFF", no}, {"x", no}}},
 	{uuidType, "String", "Nullable(String)", [][2]string{{"00112233-4455-6677-8899-aabbccddeeff", "00112233-4455-6677-8899-aabbccddeeff"}}},
 	{jsonbType, "JSON", "Nullable(JSON)", [][2]string{{`{"a": {"b": 1}}`, `{"a":{"b":1}}`}, {"[1]", no}, {"null", no}}},
+	{jsonType, "JSON", "Nullable(JSON)", [][2]string{
+		{`{"a":1,"a":2}`, no},
+		{`{"a":{"b":1},"a.b":2}`, no},
+		{`{"a":[{"b":1,"b":2}]}`, no},
+		{`{"a":[{"b":1},{"b":2}]}`, `{"a":[{"b":1},{"b":2}]}`},
+		{`{"a":-9223372036854775808, "b":18446744073709551615}`, `{"a":-9223372036854775808,"b":18446744073709551615}`},
+		{`{"a":-9223372036854775809}`, no},
+		{`{"a":18446744073709551616}`, no},
+		{`{"a":` + strings.Repeat("9", 100) + `}`, no},
+		{`{"a":1e400}`, no},
+		{`{"a":0.5}`, `{"a":0.5}`},
+		{`{"a":"\ud800"}`, no}, {`{"a":"\udc00\ud800"}`, no}, {`{"a":"\ud83d\ude00 \\ud800"}`, `{"a":"😀 \\ud800"}`},
+		{strings.Repeat(`{"a":`, 1500) + "1" + strings.Repeat("}", 1500), no},
+		{`{"a":` + strings.Repeat("[", 1500) + strings.Repeat("]", 1500) + "}", no},
+		{`{"":1, "a":{}, "b":null}`, `{"":1}`},
+		{`{"a":1,"a":{"b":2}}`, no}, {`{"a":1,"a.b":2}`, `{"a":1,"a":{"b":2}}`},
+		{`{"a":{"b":1},"a":{"c":1}}`, no}, {`{"a":{},"a":1}`, no},
+	}},
 	{jsonType, "JSON", "Nullable(JSON)", [][2]string{{" {}", "{}"}}},
 	{weatherType, "Enum8('sun' = 1, 'it''s rain' = 2)", "Nullable(Enum8('sun' = 1, 'it\\'s rain' = 2))", [][2]string{{"sun", "sun"}, {"it's rain", "it's rain"}}},
 	{moodType, "Enum16('ok' = 1)", "Nullable(Enum16('ok' = 1))", [][2]string{{"ok", "ok"}, {"sad", no}}},
@@ -95,7 +113,7 @@ func wishing(tab *apply.Table, types map[string]string) *apply.Table {
 }
 
 func TestWishesForTypes(t *testing.T) {
-	target := open(t, nil)
+	target := open(t, func(o *Options) { o.DSN += "?durable=false" })
 	for _, w := range grantedWishes {
 		tab := wishing(table("wished", 1, "id", int8Type, "c", w.typ), map[string]string{"c": w.wish})
 		if err := target.Drop(context.Background(), tab.Name); err != nil {
