@@ -8,6 +8,10 @@ import (
 
 // Inspector is a Target that can say beforehand what a run would meet.
 type Inspector interface {
+	// Server says what the target is and what of a mapping depends on its
+	// version. It asks nothing.
+	Server() ServerPlan
+
 	// Plan says what Prepare would make of a table, and changes nothing. A wish
 	// that cannot be granted is an error that names the ones that can.
 	Plan(ctx context.Context, t *Table) (*TablePlan, error)
@@ -17,6 +21,15 @@ type Inspector interface {
 	// already. Rights are tried out on a throwaway table, which is gone when
 	// it returns. An error means that the looking itself failed.
 	Check(ctx context.Context, tables []*Table, existing Existing) (fault.Findings, error)
+}
+
+// ServerPlan is what a target's server brings to a mapping.
+type ServerPlan struct {
+	// Version names the server, Features what it can and cannot do as sentences
+	// without a full stop, Settings what travels with every write.
+	Version  string   `json:"version"`
+	Features []string `json:"features"`
+	Settings []string `json:"settings"`
 }
 
 // TablePlan is what Prepare would make of a table.

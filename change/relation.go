@@ -189,11 +189,21 @@ func (t *Type) FormatModifier() string {
 	return ""
 }
 
+// spoken are SQL's names of types that the catalog calls otherwise.
+var spoken = map[string]string{
+	"int2": "smallint", "int4": "integer", "int8": "bigint", "float4": "real", "float8": "double precision", "bool": "boolean",
+	"bpchar": "char", "char": `"char"`, "varbit": "bit varying",
+}
+
 // Declared is the type as a column is declared with it, numeric(10,2)[][] for
 // instance. An array's modifier is its elements'.
 func (t *Type) Declared() string {
 	if t.Kind != KindArray || t.Elem == nil {
-		return t.String() + t.FormatModifier()
+		name := t.String()
+		if s, ok := spoken[name]; ok && t.Schema == "pg_catalog" {
+			name = s
+		}
+		return name + t.FormatModifier()
 	}
 	elem := *t.Elem
 	if elem.Modifier < 0 {

@@ -18,7 +18,8 @@ type Plan struct {
 	// Command is run, or load for a one-shot one.
 	Command string `json:"command"`
 	// Source names the server's version and the database.
-	Source string `json:"source"`
+	Source string           `json:"source"`
+	Target apply.ServerPlan `json:"target"`
 	// Publication and Slot are nil for a one-shot load. CopySlot is the temporary
 	// one under which a run copies tables that join later.
 	Publication *Step `json:"publication,omitempty"`
@@ -79,7 +80,7 @@ func (p *Pipeline) Plan(ctx context.Context, streamed bool) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Pipeline: p.config.Name, Command: "load", Source: "PostgreSQL " + versionText(a.catalog.Version) + ", database " + a.system.Database}
+	plan := &Plan{Pipeline: p.config.Name, Command: "load", Target: inspector.Server(), Source: "PostgreSQL " + versionText(a.catalog.Version) + ", database " + a.system.Database}
 	if streamed {
 		plan.Command = "run"
 		if err := a.planSource(ctx, plan); err != nil {
@@ -90,6 +91,7 @@ func (p *Pipeline) Plan(ctx context.Context, streamed bool) (*Plan, error) {
 			return nil, err
 		}
 	}
+	made := map[string]bool{}
 	for _, t := range a.tables {
 		planned := a.planTable(t, streamed)
 		target, err := inspector.Plan(ctx, t.into(t.query.Relation))
@@ -100,6 +102,12 @@ func (p *Pipeline) Plan(ctx context.Context, streamed bool) (*Plan, error) {
 			refused.add(checkWishes, t.name, err)
 			continue
 		}
+		// What one table's plan has made is there for the next.
+		target.Statements = slices.DeleteFunc(target.Statements, func(statement string) bool {
+			again := made[statement]
+			made[statement] = true
+			return again
+		})
 		planned.Target = target
 		plan.Tables = append(plan.Tables, planned)
 		if planned.Does == PlanCopy || planned.Does == PlanCopyAnew {

@@ -27,20 +27,40 @@ const (
 
 // Check implements [apply.Inspector].
 func (t *Target) Check(ctx context.Context, tables []*apply.Table, existing apply.Existing) (fault.Findings, error) {
-	all := fault.Findings{{Check: checkServer, Seen: "ClickHouse " + t.version.String() + ": " + strings.Join(t.version.features(), ", ")}}
+	server := t.Server()
+	all := fault.Findings{{Check: checkServer, Seen: server.Version + ": " + strings.Join(server.Features, ", ")}}
 	rights, err := t.checkRights(ctx)
 	if err != nil {
 		return nil, t.failed(ctx, "try out the rights in the target", err)
 	}
 	all = append(all, rights...)
+	var ofTables fault.Findings
 	for _, table := range tables {
 		found, err := t.checkTable(ctx, table, existing)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
+		ofTables = append(ofTables, found...)
 	}
-	return all, nil
+	return append(all, summed(ofTables)...), nil
+}
+
+// summed says once what is well with several tables.
+func summed(findings fault.Findings) (all fault.Findings) {
+	type what struct{ check, seen string }
+	count, place := map[what]int{}, map[what]int{}
+	for _, f := range findings {
+		w := what{f.Check, f.Seen}
+		if f.Level == fault.LevelOK {
+			if count[w]++; count[w] > 1 {
+				all[place[w]].On, all[place[w]].Seen = "", fmt.Sprintf("%d tables: %s", count[w], f.Seen)
+				continue
+			}
+			place[w] = len(all)
+		}
+		all = append(all, f)
+	}
+	return all
 }
 
 // trial is a statement that a run needs to be allowed, and the right for it.
@@ -216,7 +236,7 @@ func (t *Target) checkExisting(ctx context.Context, p *plan, missing []int, exis
 
 // checkKeyTypes warns of a key that ClickHouse orders unlike PostgreSQL.
 func (p *plan) checkKeyTypes(on string) fault.Finding {
-	f := fault.Finding{Check: checkKey, On: on, Seen: "rows are told apart by (" + idents(p.orderBy()) + ")"}
+	f := fault.Finding{Check: checkKey, On: on, Seen: "rows are told apart by what orders them"}
 	for _, i := range p.key {
 		s := p.specs[i]
 		if c := s.meaning.Class; c == typemap.Float32 || c == typemap.Float64 {

@@ -45,13 +45,6 @@ func TestThePageOfTypesIsWhatTheCodeDoes(t *testing.T) {
 	}
 }
 
-// spoken are the names by which types are declared, where they are others than
-// those of the catalog.
-var spoken = map[string]string{
-	"int2": "smallint", "int4": "integer", "int8": "bigint", "float4": "real", "float8": "double precision", "bool": "boolean",
-	"varchar": "varchar(n)", "bpchar": "char(n)", "char": `"char"`, "varbit": "bit varying(n)", "bit": "bit(n)",
-}
-
 type row struct{ source, target, edges, losses string }
 
 func rowOf(t *testing.T, source string, typ *change.Type) row {
@@ -75,10 +68,7 @@ func mappingTable(t *testing.T) string {
 		if typ.Name == "numeric" {
 			continue // below
 		}
-		name := typ.Name
-		if s, ok := spoken[name]; ok {
-			name = s
-		}
+		name := typ.Declared()
 		if typ.Extension != "" && typ.Extension != typ.Name {
 			name += " (" + typ.Extension + ")"
 		}

@@ -11,6 +11,15 @@ import (
 
 var _ apply.Inspector = (*Target)(nil)
 
+// Server implements [apply.Inspector].
+func (t *Target) Server() apply.ServerPlan {
+	s := apply.ServerPlan{Version: "ClickHouse " + t.version.String(), Features: t.version.features()}
+	for _, setting := range insertSettings {
+		s.Settings = append(s.Settings, setting.Key+" = "+setting.Value)
+	}
+	return s
+}
+
 // Plan implements [apply.Inspector].
 func (t *Target) Plan(ctx context.Context, table *apply.Table) (*apply.TablePlan, error) {
 	p, missing, err := t.fitted(ctx, table)

@@ -209,6 +209,8 @@ func TestChecksOfATable(t *testing.T) {
 	finding(t, findings(t, target, checkTypes, apply.Refuse, wishing(table("u", 1, "id", int8Type, "doc", jsonbType), map[string]string{"doc": "JSON"})), fault.LevelWarning, "column doc does not keep")
 	finding(t, findings(t, target, checkTypes, apply.Refuse, wishing(arrays, map[string]string{"tags": "String"})), fault.LevelOK)
 
+	finding(t, findings(t, target, checkKey, apply.Refuse, table("u", 1, "id", int8Type), table("v", 1, "id", int8Type), table("w", 0, "a", int8Type)), fault.LevelOK, "3 tables")
+
 	if left := target.queryOnes(t, "SELECT name FROM system.tables WHERE database = "+text(target.address.database)); !slices.Equal(left, []string{"t"}) {
 		t.Errorf("the checks have left %v", left)
 	}

@@ -79,7 +79,11 @@ func planPipeline(ctx context.Context, s settings, streamed bool, log *slog.Logg
 
 func printPlan(out io.Writer, p paint, plan *sync.Plan) {
 	fmt.Fprintf(out, "%s: what pgsluice %s would do\n\n", p.in(bold, plan.Pipeline), plan.Command)
-	head := [][]string{{"source", plan.Source}}
+	head := [][]string{
+		{"source", plan.Source},
+		{"target", plan.Target.Version + ": " + strings.Join(plan.Target.Features, ", ")},
+		{"settings", strings.Join(plan.Target.Settings, ", ")},
+	}
 	for _, s := range []struct {
 		what string
 		step *sync.Step
