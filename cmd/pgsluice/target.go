@@ -67,7 +67,7 @@ func (a *adjustments) log() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for what, n := range a.counts {
-		a.to.Warn("values were adjusted", "table", what.table, "column", what.column, "reason", what.reason, "values", n)
+		a.to.Warn("values were adjusted", "table", what.table, "column", what.column, "reason", what.reason, "values_adjusted_total", n)
 	}
 }
 
