@@ -209,7 +209,7 @@ func (t *table) fail(err error) {
 func remedy(err error) string {
 	var value *apply.ValueError
 	if errors.As(err, &value) {
-		return "change the value at the source, or choose on_unrepresentable: null or clamp, and start pgsluice again: the table is then copied anew"
+		return "change the value at the source, or choose on_unrepresentable: null or clamp, or another type for the column (types, docs/types.md), and start pgsluice again: the table is then copied anew"
 	}
 	return fault.Hint(err)
 }

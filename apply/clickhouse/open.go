@@ -133,7 +133,7 @@ func (t *Target) report(b *block) {
 			t.mu.Unlock()
 			if !seen {
 				t.log.Warn("values are adjusted to what the column can hold",
-					"table", b.plan.table.Relation.String(), "column", column, "reason", reason, "policy", c.policy.String())
+					"table", b.plan.table.Relation.String(), "column", column, "reason", reason)
 			}
 		})
 	}
