@@ -110,7 +110,7 @@ func TestRightsThatAreMissing(t *testing.T) {
 		run("run", "public.*").exits(3, "may not read table public.t", "GRANT SELECT")
 		s.nothingLeft()
 		s.exec(`GRANT SELECT ON t TO %s`, role)
-		run("run", "public.*").exits(3, "create publication pgsluice_"+s.name, "permission denied", "GRANT CREATE ON DATABASE", `CREATE PUBLICATION "pgsluice_`+s.name+`"`)
+		run("run", "public.*").exits(3, "may not CREATE publication pgsluice_"+s.name, "permission denied", "with CREATE on the database", `CREATE PUBLICATION "pgsluice_`+s.name+`"`)
 		s.nothingLeft()
 		s.exec(`CREATE PUBLICATION mine FOR TABLE t`)
 		config := s.configure(fmt.Sprintf("source: {dsn: '%s', publication: mine}\ntables: ['public.*']", dsn))
@@ -206,7 +206,7 @@ func TestATargetTableThatIsThereAlready(t *testing.T) {
 		s.warehouse(`CREATE TABLE t (id Int32, v Nullable(String), _version UInt128, _deleted UInt8) ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY id`)
 		s.warehouse(`INSERT INTO t VALUES (7, 'theirs', 0, 0)`)
 		for _, command := range []string{"run", "load"} {
-			s.command(command, "--table", "public.*").exits(3, "public.t", "holds rows already", "load.existing", "truncate or append")
+			s.command(command, "--table", "public.*").exits(3, "`t`: the table holds rows already", "load.existing", "truncate or append")
 			s.nothingLeft("t")
 		}
 		s.is("their rows", s.warehouse(`SELECT count() FROM t`), "1")
@@ -215,11 +215,11 @@ func TestATargetTableThatIsThereAlready(t *testing.T) {
 		s.command("drop").exits(0)
 		s.warehouse(`DROP TABLE t`)
 		s.warehouse(`CREATE TABLE t (id Int32, v Nullable(String)) ENGINE = MergeTree ORDER BY id`)
-		s.command("run", "--table", "public.*", "--existing", "truncate").exits(3, "table public.t", "its engine is MergeTree, not ReplacingMergeTree")
+		s.command("run", "--table", "public.*", "--existing", "truncate").exits(3, "public.t", "its engine is MergeTree, not ReplacingMergeTree")
 		s.nothingLeft("t", "other")
 		s.warehouse(`DROP TABLE t`)
 		s.warehouse(`CREATE TABLE t (id Int16, v Nullable(String), _version UInt128, _deleted UInt8) ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY id`)
-		s.command("run", "--table", "public.*", "--existing", "append").exits(3, "table public.t", "column id is Int16 there", "Int32")
+		s.command("run", "--table", "public.*", "--existing", "append").exits(3, "public.t", "column id is Int16 there", "Int32")
 		s.nothingLeft("t", "other")
 	})
 }

@@ -106,7 +106,7 @@ func TestConditionsThatCannotBe(t *testing.T) {
 		load("true -- all", "syntax error")
 		load("count(*) > 1", "aggregate")
 		load("t.tenant = 1", "without the table in front")
-		load("s = 'open'::status", `type "status" does not exist`, "needs its schema")
+		load("s = 'open'::status", `type "status" does not exist`, "need their schema")
 		s.is("rows", s.ask(`SELECT count(*) FROM t`), "30")
 		if err := s.begin((*sync.Pipeline).Load, wishing("public.t", sync.TableWish{Where: "s = 'open'::public.status AND v < 'v2'"})).wait(); err != nil {
 			s.Fatal(err)
@@ -124,7 +124,8 @@ func TestConditionsThatCannotBe(t *testing.T) {
 		}
 		run("tennant = 1", fault.IsUsage, `column "tennant" does not exist`)
 		// PostgreSQL would refuse the application's own statements.
-		run("tenant = 1 AND v = 'x' AND s = 'open'", fault.Unmet, "reads v, s, which is not part of its replica identity", `ALTER TABLE "public"."t" REPLICA IDENTITY FULL;`)
+		run("tenant = 1 AND s = 'open'", fault.Unmet, "cannot be published", "User-defined types")
+		run("tenant = 1 AND v = 'x'", fault.Unmet, "reads v, which is not part of its replica identity", `ALTER TABLE "public"."t" REPLICA IDENTITY FULL;`)
 		s.exec(`ALTER TABLE t REPLICA IDENTITY FULL`)
 		where := wishing("public.t", sync.TableWish{Where: "tenant = 1 AND v < 'v2'"})
 		s.catchUp(where)

@@ -17,7 +17,7 @@ import (
 // COPY and a publication would, prints them as the server understands them, and
 // writes and reads nothing.
 
-const filterRemedy = "write a condition over the table's own columns, without the table in front of them, as it would stand behind WHERE; what is not PostgreSQL's own needs its schema: status = 'new'::public.order_status"
+const filterRemedy = "write a condition over the table's own columns, without the table in front of them, as it would stand behind WHERE; types and functions that are not PostgreSQL's own need their schema, and cannot be published"
 
 // CheckFilter sees that a condition is one on the table's rows: a usage fault
 // when it is not.

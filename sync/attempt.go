@@ -84,14 +84,18 @@ func (a *attempt) connect(ctx context.Context, streamed, check bool) error {
 		return err
 	}
 	if check && !found.usage { // what the configuration says wrong comes first
-		looked, err := a.look(ctx, streamed)
+		var tables []*table
+		if a.first {
+			tables = a.tables // later, what is wrong with one in the target is that table's alone
+		}
+		looked, err := a.look(ctx, streamed, tables)
 		if err != nil {
 			return err
 		}
 		found.merge(looked)
 		for _, f := range looked.found {
-			if f.Level == fault.LevelWarning {
-				a.p.log.Warn(f.Seen, "fix", f.Fix)
+			if f.Level == fault.LevelWarning && a.first {
+				a.p.log.Warn(f.String(), "fix", f.Fix)
 			}
 		}
 	}
@@ -273,16 +277,12 @@ const copyIsOff = "with load.copy: false pgsluice cannot bring back what the tab
 // prepare makes the target ready for a table to be copied.
 func (a *attempt) prepare(ctx context.Context, t *table) error {
 	p := a.p
-	existing, at := p.config.Existing, change.LSN(0)
-	switch {
-	case !p.config.Copy:
-		existing = apply.Keep
-	case t.state.CopiedAt != 0 && existing == apply.Keep:
-		existing, at = apply.Discard, t.state.CopiedAt
-	case t.state.CopiedAt != 0:
-		existing = apply.Truncate
-		t.again = true
+	again := t.state.CopiedAt != 0
+	existing, at := a.existing(again), change.LSN(0)
+	if existing == apply.Discard {
+		at = t.state.CopiedAt
 	}
+	t.again = again && existing == apply.Truncate
 	into := t.into(t.query.Relation)
 	created, err := p.target.Prepare(ctx, into, existing, at)
 	if created {
@@ -300,6 +300,21 @@ func (a *attempt) prepare(ctx context.Context, t *table) error {
 		return fmt.Errorf("remember the state of %s: %w", t.name, err)
 	}
 	return nil
+}
+
+// existing is what to do with the rows of a table that is to be copied; again says
+// that those are an earlier copy's.
+func (a *attempt) existing(again bool) apply.Existing {
+	config := &a.p.config
+	switch {
+	case !config.Copy:
+		return apply.Keep
+	case again && config.Existing == apply.Keep:
+		return apply.Discard
+	case again:
+		return apply.Truncate
+	}
+	return config.Existing
 }
 
 // undo takes back what a first attempt has created, so that an attempt that did

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/pgsluice/pgsluice/apply"
@@ -24,7 +25,7 @@ func (p *Pipeline) Check(ctx context.Context, streamed bool) (fault.Findings, er
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		target, err := a.lookAtTarget(ctx)
+		target, err := a.lookAtTarget(ctx, nil)
 		return append(found.found, target...), err
 	}
 	found.ok(checkSource, fmt.Sprintf("the source is PostgreSQL %s, database %s", versionText(a.catalog.Version), a.system.Database))
@@ -39,7 +40,12 @@ func (p *Pipeline) Check(ctx context.Context, streamed bool) (fault.Findings, er
 		rows, bytes := estimates(a.tables)
 		found.ok(checkTables, fmt.Sprintf("tables selected: %d, about %d rows in %d bytes; each has a name of its own in the target", len(a.tables), rows, bytes))
 	}
-	looked, err := a.look(ctx, streamed)
+	if !streamed {
+		found.add(checkPipeline, "", a.loadAgain())
+	} else if err := a.lookAtSlot(ctx, found); err != nil {
+		return nil, err
+	}
+	looked, err := a.look(ctx, streamed, a.tables)
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +69,9 @@ func estimates(tables []*table) (rows, bytes int64) {
 	return rows, bytes
 }
 
-// look looks at both sides for the tables that are described.
-func (a *attempt) look(ctx context.Context, streamed bool) (*trouble, error) {
+// look looks at both sides for the tables that are described, and at the given of
+// them in the target.
+func (a *attempt) look(ctx context.Context, streamed bool, inTarget []*table) (*trouble, error) {
 	found := &trouble{}
 	conn := replication.Over(a.sql.PgConn(), a.catalog.Version)
 	if streamed {
@@ -76,7 +83,7 @@ func (a *attempt) look(ctx context.Context, streamed bool) (*trouble, error) {
 	if err != nil {
 		return nil, err
 	}
-	target, err := a.lookAtTarget(ctx)
+	target, err := a.lookAtTarget(ctx, inTarget)
 	found.found = slices.Concat(found.found, source, target)
 	return found, err
 }
@@ -89,7 +96,8 @@ func (a *attempt) lookAtPublication(ctx context.Context, conn *replication.Conn,
 		return err
 	}
 	for _, t := range a.tables {
-		if p, ok := published[t.name]; ok {
+		// Where there is a condition, preflight looks.
+		if p, ok := published[t.name]; ok && t.wish.Where == "" {
 			wrong, err := a.checkFilter(ctx, t, p.RowFilter)
 			if err != nil {
 				return err
@@ -101,53 +109,48 @@ func (a *attempt) lookAtPublication(ctx context.Context, conn *replication.Conn,
 	return nil
 }
 
-// lookAtTarget asks the target about the tables: those that are to be copied may
-// meet rows there, and for the others the rows are those that they should be.
-func (a *attempt) lookAtTarget(ctx context.Context) (fault.Findings, error) {
+// lookAtSlot says whether the pipeline can go on from its slot. Preflight looks at
+// the slot itself, and knows nothing of the pipeline.
+func (a *attempt) lookAtSlot(ctx context.Context, found *trouble) error {
+	slot, err := replication.Over(a.sql.PgConn(), a.catalog.Version).FindSlot(ctx, a.p.config.Slot)
+	if err != nil {
+		return err
+	}
+	found.add(checkSlot, "", a.continues(slot))
+	return nil
+}
+
+// lookAtTarget asks the target about itself and the tables, each with what would
+// become of rows that it meets.
+func (a *attempt) lookAtTarget(ctx context.Context, tables []*table) (fault.Findings, error) {
 	inspector, ok := a.p.target.(apply.Inspector)
 	if !ok {
 		return nil, nil
 	}
-	var due, there []*apply.Table
-	for _, t := range a.tables {
-		if t.due() {
-			due = append(due, t.into(t.query.Relation))
-		} else {
-			there = append(there, t.into(t.query.Relation))
+	groups := map[apply.Existing][]*apply.Table{}
+	for _, t := range tables {
+		existing := apply.Keep
+		if t.toCopy() {
+			existing = a.existing(t.state.CopiedAt != 0 && t.state.Target == t.target)
 		}
+		groups[existing] = append(groups[existing], t.into(t.query.Relation))
 	}
-	existing := a.p.config.Existing
-	if !a.p.config.Copy {
-		existing = apply.Keep
+	if len(groups) == 0 {
+		groups[apply.Keep] = nil
 	}
 	var all fault.Findings
-	for _, group := range []struct {
-		tables   []*apply.Table
-		existing apply.Existing
-	}{{there, apply.Keep}, {due, existing}} {
-		if len(group.tables) == 0 && len(a.tables) > 0 {
-			continue
-		}
-		found, err := inspector.Check(ctx, group.tables, group.existing)
+	for _, existing := range slices.Sorted(maps.Keys(groups)) {
+		found, err := inspector.Check(ctx, groups[existing], existing)
 		if err != nil {
 			return nil, err
 		}
 		for _, f := range found {
-			if !slices.Contains(all, f) { // what is about the server is found twice
+			if !slices.Contains(all, f) { // what is about the server is found each time
 				all = append(all, f)
 			}
 		}
-		if len(a.tables) == 0 {
-			break
-		}
 	}
 	return all, nil
-}
-
-// due says that the table is to be copied for the first time, or to a table that
-// was not this pipeline's so far.
-func (t *table) due() bool {
-	return t.state.CopiedAt == 0 || t.state.Target != t.target
 }
 
 // slotsNeeded is how many slots a run has to make: its own, or else the

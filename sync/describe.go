@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/pgsluice/pgsluice/apply"
-	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/replication"
 	"github.com/pgsluice/pgsluice/snapshot"
@@ -24,6 +22,7 @@ const (
 	checkNames       = "target_names"
 	checkWanted      = "changed_wishes"
 	checkPublication = "publication"
+	checkSlot        = "slot"
 )
 
 // describe finds the pipeline's tables and what is wanted of them. Tables whose
@@ -76,7 +75,15 @@ func (a *attempt) describeTable(ctx context.Context, source *snapshot.Table, num
 	if !streamed || a.before.Pipeline.Slot != "" {
 		t.state = a.before.Tables[name] // what a one-shot load has copied is joined to no slot
 	}
-	return t, own, a.checkWhere(ctx, t, streamed, own)
+	if t.wish.Where != "" {
+		// No statement is made of what has not been seen to be a condition.
+		err := a.catalog.CheckFilter(ctx, source, t.wish.Where)
+		if err != nil && !fault.IsUsage(err) {
+			return nil, nil, err
+		}
+		own.add(checkWhere, name, err)
+	}
+	return t, own, nil
 }
 
 // stranded is a table that cannot be gone on with.
@@ -123,52 +130,3 @@ func (a *attempt) leave(sources []*snapshot.Table) {
 		}
 	}
 }
-
-// checkWhere looks at a table's condition.
-func (a *attempt) checkWhere(ctx context.Context, t *table, streamed bool, found *trouble) error {
-	where := t.wish.Where
-	if where == "" {
-		return nil
-	}
-	if streamed && a.catalog.Version < rowFilters {
-		found.add(checkWhere, t.name, fault.Precondition(
-			fmt.Errorf("where of table %s needs PostgreSQL 15 or later to be streamed, and the source is %d: before, publications have no conditions on rows",
-				t.name, a.catalog.Version/10000),
-			"take where out of the configuration, or copy the table with `pgsluice load`, which can"))
-		return nil
-	}
-	if err := a.catalog.CheckFilter(ctx, t.source, where); err != nil {
-		if !fault.IsUsage(err) {
-			return err
-		}
-		found.add(checkWhere, t.name, err)
-		return nil
-	}
-	// While such a table is published, PostgreSQL refuses every UPDATE and DELETE
-	// on it: not pgsluice's, the application's.
-	ops := a.p.config.Operations
-	if !streamed || !ops.Update && !ops.Delete || t.source.IdentityFull() {
-		return nil
-	}
-	var identity []string
-	if r := t.source.Relation; r.Identity != change.IdentityNothing {
-		for _, i := range r.Key {
-			identity = append(identity, r.Columns[i].Name)
-		}
-	}
-	beyond, err := a.catalog.FilterBeyond(ctx, t.source, where, identity)
-	if err != nil || len(beyond) == 0 {
-		return err
-	}
-	for i, name := range beyond {
-		beyond[i] = change.QuoteIdent(name)
-	}
-	found.add(checkWhere, t.name, fault.Precondition(
-		fmt.Errorf("where of table %s reads %s, which is not part of its replica identity: while the table is published so, PostgreSQL refuses UPDATE and DELETE on it",
-			t.name, strings.Join(beyond, ", ")),
-		identityFullSQL(t.source)))
-	return nil
-}
-
-// rowFilters is the first version whose publications have conditions on rows.
-const rowFilters = 150000

@@ -10,24 +10,26 @@ import (
 
 // lookAtSource has preflight look at the source.
 func (a *attempt) lookAtSource(ctx context.Context, conn *replication.Conn, streamed bool) (fault.Findings, error) {
-	var ready fault.Findings
-	if streamed {
-		need, err := a.slotsNeeded(ctx, conn)
-		if err != nil {
-			return nil, err
-		}
-		if ready, err = preflight.Ready(ctx, a.sql, a.catalog.Version, need); err != nil {
-			return nil, err
-		}
+	config := &a.p.config
+	s := preflight.Source{
+		SQL: a.sql, DSN: config.Source, Catalog: a.catalog, Patterns: config.Patterns, Streamed: streamed, Copy: config.Copy || !streamed,
+		Slot: config.Slot, Publication: config.Publication, SlotNamed: config.SlotNamed,
+		// One that is there and that pgsluice has not made is the user's.
+		PublicationNamed: !a.pipeline.OwnsPublication,
+		Operations:       config.Operations,
 	}
-	s := preflight.Source{SQL: a.sql, DSN: a.p.config.Source, Catalog: a.catalog, Streamed: streamed, Operations: a.p.config.Operations}
 	for _, t := range a.tables {
-		wanted := preflight.Table{Table: t.source}
+		wanted := preflight.Table{Table: t.source, Where: t.wish.Where}
 		for _, c := range t.query.Relation.Columns {
 			wanted.Columns = append(wanted.Columns, c.Name)
 		}
 		s.Tables = append(s.Tables, wanted)
 	}
-	moved, err := preflight.Moved(ctx, s)
-	return append(ready, moved...), err
+	if streamed {
+		var err error
+		if s.Slots, err = a.slotsNeeded(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
+	return preflight.Check(ctx, s)
 }

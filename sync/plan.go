@@ -160,7 +160,7 @@ func (a *attempt) planTable(t *table, streamed bool) PlannedTable {
 	switch {
 	case t.toCopy() && streamed && !a.p.config.Copy:
 		p.Does = PlanGoOn
-	case t.toCopy() && !t.due():
+	case t.toCopy() && t.state.CopiedAt != 0:
 		p.Does = PlanCopyAnew
 	case t.toCopy():
 		p.Does = PlanCopy

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/preflight"
 	"github.com/pgsluice/pgsluice/replication"
+	"github.com/pgsluice/pgsluice/snapshot"
 )
 
 // covering is what has to be done for a publication to cover the pipeline's
@@ -43,7 +44,11 @@ func (a *attempt) covers(ctx context.Context, conn *replication.Conn) (*covering
 		c.add = publicationTables(a.tables)
 		return c, nil
 	}
-	if err := a.checkPublication(found); err != nil {
+	sources := make([]*snapshot.Table, len(a.tables))
+	for i, t := range a.tables {
+		sources[i] = t.source
+	}
+	if err := preflight.PublicationFits(name, found, a.p.config.Operations, sources).Err(); err != nil {
 		return nil, err
 	}
 	if c.published, err = conn.Published(ctx, name); err != nil {
@@ -120,22 +125,6 @@ func (a *attempt) publication(ctx context.Context) error {
 	case len(c.add) > 0:
 		p.log.Info("adding tables to the publication", "publication", name, "tables", len(c.add))
 		return a.conn.AddToPublication(ctx, name, c.add)
-	}
-	return nil
-}
-
-func (a *attempt) checkPublication(found *replication.Publication) error {
-	name := change.AlwaysQuote(a.p.config.Publication)
-	want, have := a.p.config.Operations, found.Operations
-	if want.Insert && !have.Insert || want.Update && !have.Update || want.Delete && !have.Delete || want.Truncate && !have.Truncate {
-		return fault.Precondition(fmt.Errorf("publication %s publishes %q, and the pipeline wants %q", a.p.config.Publication, have, want),
-			fmt.Sprintf("ALTER PUBLICATION %s SET (publish = '%s');  -- or list in stream.operations only what it publishes", name, want))
-	}
-	for _, t := range a.tables {
-		if t.source.Partitioned && !found.ViaRoot {
-			return fault.Precondition(fmt.Errorf("publication %s publishes partitions and not their root, table %s", a.p.config.Publication, t.name),
-				fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true);", name))
-		}
 	}
 	return nil
 }

@@ -33,39 +33,49 @@ func (a *attempt) setup(ctx context.Context, retryFailed bool) error {
 // findSlot looks at the pipeline's slot and refuses one that cannot be gone on
 // from without losing rows.
 func (a *attempt) findSlot(ctx context.Context) (*replication.Slot, error) {
-	p := a.p
-	name := p.config.Slot
-	if a.pipeline.Slot != "" && a.pipeline.Slot != name {
-		return nil, fault.Usage(fmt.Errorf("pipeline %s has stood on slot %s, and the configuration now names %s", p.config.Name, a.pipeline.Slot, name),
-			"name the old slot, or drop the pipeline with `pgsluice drop`")
-	}
+	name := a.p.config.Slot
 	slot, err := a.freeSlot(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	watermark := a.pipeline.Watermark
-	lost := "drop the pipeline with `pgsluice drop` and start it again with load.existing: truncate; its tables are then loaded anew"
+	if err := a.continues(slot); err != nil || slot == nil {
+		return nil, err
+	}
 	switch {
-	case slot == nil && watermark != 0:
-		return nil, fault.Permanent(fmt.Errorf("replication slot %s is gone from the source, and with it the changes since %s", name, watermark), lost)
-	case slot == nil:
-		return nil, nil
-	case a.pipeline.Slot == "" && !p.config.SlotNamed:
-		return nil, fault.Precondition(fmt.Errorf("replication slot %s is there already, and this target knows nothing of it", name),
-			"if it is left over, remove it with `pgsluice drop`; if another pipeline uses it, choose another --name; to take it over, name it as source.slot")
 	case slot.Plugin != "pgoutput" || slot.Database != a.system.Database:
 		return nil, fault.Precondition(fmt.Errorf("replication slot %s is one for plugin %q in database %q", name, slot.Plugin, slot.Database),
 			"choose another source.slot: pgsluice needs one for pgoutput in the source's database")
 	case slot.Lost:
-		return nil, fault.Permanent(fmt.Errorf("replication slot %s is lost: the source has removed log that it needs (max_slot_wal_keep_size)", name), lost)
+		return nil, fault.Permanent(fmt.Errorf("replication slot %s is lost: the source has removed log that it needs (max_slot_wal_keep_size)", name), lostRemedy)
 	case slot.Active:
 		return nil, fault.Retry(fault.Advise(fmt.Errorf("replication slot %s is in use by server process %s", name, slot.ActivePID),
 			"another pgsluice runs this pipeline, or one that was cut off is still known to the server until wal_sender_timeout passes"))
-	case watermark != 0 && slot.Confirmed > watermark:
-		return nil, fault.Permanent(fmt.Errorf("replication slot %s has been moved to %s, past the target's watermark %s: the changes between were taken by somebody else",
-			name, slot.Confirmed, watermark), lost)
 	}
 	return slot, nil
+}
+
+const lostRemedy = "drop the pipeline with `pgsluice drop` and start it again with load.existing: truncate; its tables are then loaded anew"
+
+// continues says whether the slot, nil for none, is the one that the pipeline
+// stands on, where it stands.
+func (a *attempt) continues(slot *replication.Slot) error {
+	name, watermark := a.p.config.Slot, a.pipeline.Watermark
+	switch {
+	case a.pipeline.Slot != "" && a.pipeline.Slot != name:
+		return fault.Usage(fmt.Errorf("pipeline %s has stood on slot %s, and the configuration now names %s", a.p.config.Name, a.pipeline.Slot, name),
+			"name the old slot, or drop the pipeline with `pgsluice drop`")
+	case slot == nil && watermark != 0:
+		return fault.Permanent(fmt.Errorf("replication slot %s is gone from the source, and with it the changes since %s", name, watermark), lostRemedy)
+	case slot == nil:
+		return nil
+	case a.pipeline.Slot == "" && !a.p.config.SlotNamed:
+		return fault.Precondition(fmt.Errorf("replication slot %s is there already, and this target knows nothing of it", name),
+			"if it is left over, remove it with `pgsluice drop`; if another pipeline uses it, choose another --name; to take it over, name it as source.slot")
+	case watermark != 0 && slot.Confirmed > watermark:
+		return fault.Permanent(fmt.Errorf("replication slot %s has been moved to %s, past the target's watermark %s: the changes between were taken by somebody else",
+			name, slot.Confirmed, watermark), lostRemedy)
+	}
+	return nil
 }
 
 // slotPatience is how long a slot in use is waited for. After a crash the server

@@ -137,22 +137,13 @@ func printFindings(out io.Writer, p paint, c checked) {
 	}
 	for _, f := range c.Findings {
 		level := f.Level.String()
-		fmt.Fprintf(out, "  %s%*s  %-*s  %s\n", p.in(levelColours[f.Level], level), len("warning")-len(level), "", width, f.Check, about(f))
+		fmt.Fprintf(out, "  %s%*s  %-*s  %s\n", p.in(levelColours[f.Level], level), len("warning")-len(level), "", width, f.Check, f)
 		if f.Fix != "" && f.Level != fault.LevelOK {
 			room := strings.Repeat(" ", len("  warning  ")+width+2)
 			fmt.Fprintln(out, indented(room, p.in(faint, "fix: ")+f.Fix))
 		}
 	}
 	fmt.Fprintf(out, "%s, %s, %d ok\n", several(counts[fault.LevelError], "error"), several(counts[fault.LevelWarning], "warning"), counts[fault.LevelOK])
-}
-
-// about is what was seen, with what it was seen on where the sentence does not
-// say that.
-func about(f fault.Finding) string {
-	if f.On == "" || strings.Contains(f.Seen, f.On) {
-		return f.Seen
-	}
-	return f.On + ": " + f.Seen
 }
 
 func several(n int, what string) string {

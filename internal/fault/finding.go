@@ -45,6 +45,14 @@ type Finding struct {
 	Fix string `json:"fix,omitempty"`
 }
 
+// String is the sentence, behind what it is about where it does not name that.
+func (f Finding) String() string {
+	if f.On == "" || strings.Contains(f.Seen, f.On) {
+		return f.Seen
+	}
+	return f.On + ": " + f.Seen
+}
+
 // Findings are what a check has to say.
 type Findings []Finding
 
@@ -63,7 +71,7 @@ func (all Findings) Err() error {
 	var seen, fixes []string
 	for _, f := range all {
 		if f.Level == LevelError {
-			seen = append(seen, f.Seen)
+			seen = append(seen, f.String())
 			if f.Fix != "" {
 				fixes = append(fixes, f.Fix)
 			}
