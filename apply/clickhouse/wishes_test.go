@@ -11,15 +11,6 @@ import (
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
-var (
-	jsonType    = &change.Type{OID: 114, Schema: "pg_catalog", Name: "json", Kind: change.KindBase, Modifier: -1}
-	inetType    = &change.Type{OID: 869, Schema: "pg_catalog", Name: "inet", Kind: change.KindBase, Modifier: -1}
-	moneyType   = &change.Type{OID: 790, Schema: "pg_catalog", Name: "money", Kind: change.KindBase, Modifier: -1}
-	hstoreType  = &change.Type{OID: 16800, Schema: "public", Name: "hstore", Extension: "hstore", Kind: change.KindBase, Modifier: -1}
-	weatherType = &change.Type{OID: 16700, Schema: "public", Name: "weather", Kind: change.KindEnum, Modifier: -1, Labels: []string{"sun", "it's rain"}}
-	pairType    = &change.Type{OID: 16710, Schema: "public", Name: "pair", Kind: change.KindComposite, Modifier: -1, Fields: []change.Field{{Name: "a", Type: int4Type}, {Name: "b c", Type: textType}}}
-)
-
 const no = "refused"
 
 // grantedWishes are types that users can have, with values, and what the server
