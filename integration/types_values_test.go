@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,18 +26,15 @@ import (
 func TestValuesMeanTheSameInBothForms(t *testing.T) {
 	onEveryMajor(t, 12, func(s *scene) {
 		conn := s.connectUnderSettings()
-		if _, err := conn.Exec(s.ctx, typesSetup); err != nil {
-			s.Fatal(err)
-		}
+		s.execOn(conn, samplesSetup)
 		catalog, err := snapshot.NewCatalog(s.ctx, conn)
 		if err != nil {
 			s.Fatal(err)
 		}
-		for _, v := range typeValues {
-			if s.major < v.since {
-				continue
+		for i := range samples {
+			if samples[i].known(s.major) {
+				s.Run(samples[i].typ, func(t *testing.T) { checkValues(s.ctx, t, conn.PgConn(), catalog, &samples[i]) })
 			}
-			s.Run(v.typ, func(t *testing.T) { checkValues(s.ctx, t, conn.PgConn(), catalog, v) })
 		}
 	})
 }
@@ -57,8 +55,8 @@ func (s *scene) connectUnderSettings() *pgx.Conn {
 	return conn
 }
 
-func checkValues(ctx context.Context, t *testing.T, conn *pgconn.PgConn, catalog *snapshot.Catalog, v values) {
-	param := arrayLiteral(v.literals)
+func checkValues(ctx context.Context, t *testing.T, conn *pgconn.PgConn, catalog *snapshot.Catalog, v *sample) {
+	param := arrayLiteral(v.literals())
 	sql := "SELECT v::" + v.typ + " FROM unnest($1::text[]) WITH ORDINALITY u(v, n) ORDER BY n"
 	text, modifier := column(ctx, t, conn, sql, param, 0)
 	// The type is asked for by name: a result's description speaks of domains as
@@ -108,7 +106,8 @@ func check(t *testing.T, m *typemap.Meaning, bin, text change.Datum) {
 	if err != nil || !bytes.Equal(fromBinary, fromText) {
 		t.Errorf("%s: %q from binary, %q from text, %v", printed, fromBinary, fromText, err)
 	}
-	if m.Class != typemap.Bytes && !bytes.Equal(fromBinary, printed) {
+	// Before PostgreSQL 16 a "char" above ASCII is printed as that byte.
+	if m.Class != typemap.Bytes && utf8.Valid(printed) && !bytes.Equal(fromBinary, printed) {
 		t.Errorf("%q from binary, PostgreSQL prints %q", fromBinary, printed)
 	}
 	b, errB := decode(m, bin)
@@ -188,7 +187,7 @@ func decode(m *typemap.Meaning, d change.Datum) (string, error) {
 }
 
 // exactValues asks PostgreSQL for the whole numbers the classes stand for.
-func exactValues(ctx context.Context, t *testing.T, conn *pgconn.PgConn, m *typemap.Meaning, v values, param string) [][]byte {
+func exactValues(ctx context.Context, t *testing.T, conn *pgconn.PgConn, m *typemap.Meaning, v *sample, param string) [][]byte {
 	t.Helper()
 	var expr string
 	switch m.Class {
