@@ -3,6 +3,8 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +94,18 @@ tables:
 			}
 		}
 		s.changesNothing("check", "-c", config, "--output", "xml").exits(2, "xml")
+
+		// Several pipelines are a list.
+		second := filepath.Join(s.dir(), "second.yaml")
+		text := fmt.Sprintf("name: second\nsource: {dsn: '%s'}\ntarget: {dsn: '%s'}\ntables: [public.t]\n", s.sourceDSN(), s.targetDSN())
+		if err := os.WriteFile(second, []byte(text), 0o600); err != nil {
+			s.Fatal(err)
+		}
+		var list []checkedPipeline
+		two := s.changesNothing("check", "-c", config, "-c", second, "--output", "json").exits(3)
+		if err := json.Unmarshal([]byte(two.out.String()), &list); err != nil || len(list) != 2 || list[0].Level != "error" || list[1].Pipeline != "second" || list[1].Level == "error" {
+			s.Errorf("%v: %+v", err, list)
+		}
 		s.nothingLeft()
 	})
 }

@@ -92,22 +92,6 @@ func check(ctx context.Context, l *look) (fault.Findings, error) {
 	return l.found, err
 }
 
-// Moved looks at the tables alone: whether all of their rows can be read, and what
-// of them a stream cannot carry.
-func Moved(ctx context.Context, s Source) (fault.Findings, error) {
-	l := &look{Source: s, version: s.Catalog.Version, now: time.Now}
-	var err error
-	if l.server, err = askServer(ctx, l.SQL); err != nil {
-		return nil, err
-	}
-	steps := []func(context.Context) error{l.readable, l.policies, l.partitions}
-	if l.Streamed {
-		steps = append(steps, l.identities)
-	}
-	err = l.run(ctx, steps)
-	return l.found, err
-}
-
 func (l *look) run(ctx context.Context, steps []func(context.Context) error) error {
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgsluice/pgsluice/change"
-	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/internal/postgres"
 )
 
@@ -95,20 +94,6 @@ func askServer(ctx context.Context, conn *pgx.Conn) (server, error) {
 		s.settings[name] = v
 	}
 	return s, postgres.Doing(rows.Err(), "look at the source's settings")
-}
-
-// Ready looks at what the server allows: logical decoding, slots, a walsender,
-// the user's right to replicate. slots is how many are to be created. It asks over
-// an ordinary connection, because a server that is not ready refuses the
-// replication connection with less to say.
-func Ready(ctx context.Context, conn *pgx.Conn, version, slots int) (fault.Findings, error) {
-	l := &look{version: version}
-	var err error
-	if l.server, err = askServer(ctx, conn); err != nil {
-		return nil, err
-	}
-	l.ready(slots)
-	return l.found, nil
 }
 
 func (l *look) ready(slots int) {

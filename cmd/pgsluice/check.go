@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -53,9 +56,11 @@ Exit status: 0 nothing is in the way, 1 failed, 2 usage or configuration, 3 a fi
 			if err != nil {
 				return err
 			}
+			ctx, stop := untilInterrupted(c.Context())
+			defer stop()
 			var found []checked
 			for _, s := range all {
-				one, err := checkPipeline(c.Context(), s, !load, log)
+				one, err := checkPipeline(ctx, s, !load, log)
 				if err != nil {
 					return fmt.Errorf("check pipeline %s: %w", s.Name, err)
 				}
@@ -71,6 +76,11 @@ Exit status: 0 nothing is in the way, 1 failed, 2 usage or configuration, 3 a fi
 	c.Flags().BoolVar(&load, "load", false, "check for a one-shot load, which needs less, and not for run")
 	registerOutput(c, &output)
 	return c
+}
+
+// untilInterrupted lets a command that only looks take back what it tries out.
+func untilInterrupted(ctx context.Context) (context.Context, func()) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 }
 
 // checkPipeline checks one side also when the other cannot be reached.
@@ -140,7 +150,7 @@ func printFindings(out io.Writer, p paint, c checked) {
 		fmt.Fprintf(out, "  %s%*s  %-*s  %s\n", p.in(levelColours[f.Level], level), len("warning")-len(level), "", width, f.Check, f)
 		if f.Fix != "" && f.Level != fault.LevelOK {
 			room := strings.Repeat(" ", len("  warning  ")+width+2)
-			fmt.Fprintln(out, indented(room, p.in(faint, "fix: ")+f.Fix))
+			fmt.Fprintln(out, room+p.in(faint, "fix: ")+strings.ReplaceAll(f.Fix, "\n", "\n"+room+"     "))
 		}
 	}
 	fmt.Fprintf(out, "%s, %s, %d ok\n", several(counts[fault.LevelError], "error"), several(counts[fault.LevelWarning], "warning"), counts[fault.LevelOK])

@@ -41,9 +41,11 @@ Exit status: 0 done, 1 failed, 2 usage or configuration, 3 a precondition is not
 			if err != nil {
 				return err
 			}
+			ctx, stop := untilInterrupted(c.Context())
+			defer stop()
 			var plans []*sync.Plan
 			for _, s := range all {
-				plan, err := planPipeline(c.Context(), s, !load, log)
+				plan, err := planPipeline(ctx, s, !load, log)
 				if err != nil {
 					return fmt.Errorf("plan pipeline %s: %w", s.Name, err)
 				}
