@@ -21,7 +21,7 @@ func (s *scene) sides() string {
 		(SELECT string_agg(concat_ws(' ', c.oid, c.relname, c.relreplident, c.relfilenode), ',' ORDER BY c.oid) FROM pg_class c WHERE c.oid >= 16384),
 		(SELECT string_agg(concat_ws(' ', a.attrelid, a.attname), ',' ORDER BY a.attrelid, a.attnum) FROM pg_attribute a WHERE a.attrelid >= 16384),
 		(SELECT string_agg(p::text, ',') FROM pg_publication p), (SELECT string_agg(r.prrelid::text, ',' ORDER BY r.oid) FROM pg_publication_rel r),
-		(SELECT string_agg(concat_ws(' ', slot_name, confirmed_flush_lsn), ',' ORDER BY slot_name) FROM pg_replication_slots WHERE database = current_database()))`)
+		(SELECT string_agg(concat_ws(' ', slot_name, CASE WHEN NOT active THEN confirmed_flush_lsn END), ',' ORDER BY slot_name) FROM pg_replication_slots WHERE database = current_database()))`)
 	target, err := queryClickHouse(s.ctx, "", fmt.Sprintf(`SELECT database, name, create_table_query, total_rows FROM system.tables WHERE database = '%s' ORDER BY name
 		UNION ALL SELECT name, '', '', 0 FROM system.databases WHERE name = '%[1]s'`, s.name))
 	if err != nil {

@@ -19,6 +19,14 @@ func (s *scene) planned(p *process) (plan sync.Plan) {
 	return plan
 }
 
+// slotIsFree waits until the server has heard of a run's end, a moment after it.
+func (s *scene) slotIsFree() {
+	s.Helper()
+	s.eventually("the slot is free", func() bool {
+		return s.ask(`SELECT bool_or(active) FROM pg_replication_slots WHERE database = current_database()`) == "f"
+	})
+}
+
 func TestPlanShowsWhatARunWouldDo(t *testing.T) {
 	onEveryMajor(t, 12, func(s *scene) {
 		s.exec(`CREATE TABLE orders (id int PRIMARY KEY, at timestamptz, price numeric(12,2), secret text); INSERT INTO orders SELECT n FROM generate_series(1, 1000) n;
@@ -66,6 +74,7 @@ func TestPlanShowsWhatARunWouldDo(t *testing.T) {
 				s.Errorf("the run has changed %s", line)
 			}
 		}
+		s.slotIsFree()
 		s.changesNothing("plan", "-c", config).exits(0, "go on", s.slot()+" is there already", "0 tables of 2")
 
 		s.exec(`CREATE TABLE joins (id int PRIMARY KEY)`)
@@ -100,6 +109,7 @@ func TestCheckAndPlanLeaveNoDirectoryBehind(t *testing.T) {
 		s.changesNothing("plan", "--source", s.sourceDSN(), "--name", s.name, "--table", "public.*", "--target", "embedded:./there").exits(0, "go on", "is there already")
 		p.signal(os.Interrupt)
 		p.exits(0)
+		s.slotIsFree()
 		s.changesNothing("check", "--source", s.sourceDSN(), "--name", s.name, "--table", "public.*", "--target", "embedded:./there").exits(0)
 		s.pgsluice("drop", "--source", s.sourceDSN(), "--name", s.name, "--target", "embedded:./there", "--with-data").exits(0)
 	})
