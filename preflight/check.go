@@ -84,6 +84,9 @@ func check(ctx context.Context, l *look) (fault.Findings, error) {
 		l.direct, l.exported, l.standby, l.encoding, l.clock, l.matched, l.readable, l.policies, l.partitions, l.filters, l.size,
 	}
 	if l.Streamed {
+		if err := l.readPublication(ctx); err != nil {
+			return nil, err
+		}
 		l.ready(l.Slots)
 		l.retention()
 		steps = append(steps, l.replicates, l.open, l.slot, l.publication, l.identities, l.generated, l.toast)
@@ -106,8 +109,10 @@ type look struct {
 	Source
 	version int
 	server  server
-	now     func() time.Time
-	found   fault.Findings
+	// published is the publication as it is, of a run.
+	published publishedTables
+	now       func() time.Time
+	found     fault.Findings
 	// identities are read once, when they are needed.
 	identified map[uint32]identity
 	trips      int // to the server, for many statements each

@@ -41,7 +41,7 @@ func (l *look) clock(ctx context.Context) error {
 	difference := there.Sub(before.Add(took / 2)).Round(time.Millisecond)
 	// Half the way there and back is what cannot be told from a difference.
 	if difference.Abs() <= apart+took/2 {
-		l.ok("clock", "", "the source's clock and this machine's are less than %s apart", (difference.Abs() + took/2).Truncate(time.Millisecond)+time.Millisecond)
+		l.ok("clock", "", "the source's clock and this machine's are less than %s apart", (difference.Abs()+took/2).Truncate(time.Millisecond)+time.Millisecond)
 		return nil
 	}
 	which := "ahead of"

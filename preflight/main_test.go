@@ -30,7 +30,7 @@ var (
 	scenes  atomic.Int64
 )
 
-const patience = 30 * time.Second
+const patience = 20 * time.Second
 
 func TestMain(m *testing.M) {
 	code, err := 1, startServers()

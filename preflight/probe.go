@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -98,7 +99,7 @@ func message(err error) string {
 		return err.Error()
 	}
 	if answer.Detail != "" {
-		return answer.Message + ": " + answer.Detail
+		return answer.Message + ": " + strings.TrimSuffix(answer.Detail, ".")
 	}
 	return answer.Message
 }

@@ -18,22 +18,19 @@ type publishedTables struct {
 	tables map[string]replication.Published
 }
 
-func (l *look) published(ctx context.Context) (p publishedTables, err error) {
-	conn := replication.Over(l.SQL.PgConn(), l.version)
+func (l *look) readPublication(ctx context.Context) (err error) {
+	p, conn := &l.published, replication.Over(l.SQL.PgConn(), l.version)
 	if p.found, err = conn.FindPublication(ctx, l.Publication); err != nil || p.found == nil {
-		return p, err
+		return err
 	}
 	p.tables, err = conn.Published(ctx, l.Publication)
-	return p, err
+	return err
 }
 
 // publication sees that there is one for the tables, or that one can be made: a
 // user's is taken as it is, pgsluice's own is extended.
 func (l *look) publication(ctx context.Context) error {
-	p, err := l.published(ctx)
-	if err != nil {
-		return err
-	}
+	p := l.published
 	if p.found == nil {
 		return l.creatable(ctx)
 	}
@@ -42,21 +39,25 @@ func (l *look) publication(ctx context.Context) error {
 	for i, t := range l.Tables {
 		sources[i] = t.Table
 		published, ok := p.tables[t.Relation.String()]
-		if !ok {
+		switch {
+		case ok:
+			l.publishedColumns(t, published)
+			if err := l.sameFilter(ctx, t, published); err != nil {
+				return err
+			}
+		case p.found.ViaRoot || !t.Partitioned: // of others the partitions are published
 			lacking = append(lacking, t)
-			continue
-		}
-		l.publishedColumns(t, published)
-		if err := l.sameFilter(ctx, t, published); err != nil {
-			return err
 		}
 	}
 	l.found = append(l.found, PublicationFits(l.Publication, p.found, l.Operations, sources)...)
 	if err := l.extendable(ctx, lacking); err != nil {
 		return err
 	}
-	if len(lacking) == 0 && l.fine("publication") {
+	if len(lacking) == 0 && l.fine("publication", "publication_root") {
 		l.ok("publication", "", "publication %s publishes every table", l.Publication)
+	}
+	if l.fine("publication_columns") {
+		l.ok("publication_columns", "", "publication %s publishes every column that is wanted", l.Publication)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ const copiedInRanges = 64 << 20
 // probe reads no row of the heap, and what a copy reads of it otherwise. The lock
 // is the one of any SELECT.
 func (l *look) probe(h heap) string {
-	columns := sqlColumns(h.of.Columns)
+	columns := sqlColumns(l.moved(h.of))
 	if !h.of.Relation.Keyed() || l.version >= 140000 && h.Bytes > copiedInRanges {
 		columns = strings.TrimSuffix("ctid, "+columns, ", ")
 	}
@@ -54,8 +54,8 @@ func (l *look) readable(ctx context.Context) error {
 	for i, h := range heaps {
 		statements[i] = l.probe(h)
 	}
-	for _, t := range l.Tables {
-		columns += len(t.Columns)
+	for i := range l.Tables {
+		columns += len(l.moved(&l.Tables[i]))
 	}
 	answers, err := l.try(ctx, statements)
 	if err != nil {
@@ -126,7 +126,8 @@ func (l *look) explain(ctx context.Context, denied []heap) error {
 			l.refuse("schema_usage", change.QuoteIdent(h.Schema), fmt.Sprintf("user %s may not use schema %s", change.QuoteIdent(l.server.user), change.QuoteIdent(h.Schema)),
 				fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s;", change.AlwaysQuote(h.Schema), change.AlwaysQuote(l.server.user)))
 		}
-		lacking = slices.DeleteFunc(lacking, func(c string) bool { return !slices.Contains(h.of.Columns, c) })
+		moved := l.moved(h.of)
+		lacking = slices.DeleteFunc(lacking, func(c string) bool { return !slices.Contains(moved, c) })
 		if len(lacking) > 0 || usage && !hidden {
 			l.unreadable(h, lacking, some)
 		}

@@ -61,11 +61,7 @@ func (l *look) unloggedLeaves(ctx context.Context) (map[uint32]bool, error) {
 
 // generated looks at the generated columns that are wanted: a stream brings those
 // that a publication of PostgreSQL 18 says it publishes, and never virtual ones.
-func (l *look) generated(ctx context.Context) error {
-	published, err := l.published(ctx)
-	if err != nil {
-		return err
-	}
+func (l *look) generated(context.Context) error {
 	for i := range l.Tables {
 		t := &l.Tables[i]
 		var virtual, stored []string
@@ -74,7 +70,7 @@ func (l *look) generated(ctx context.Context) error {
 			case !c.Generated || !slices.Contains(t.Columns, c.Name):
 			case c.Virtual:
 				virtual = append(virtual, c.Name)
-			case !l.brings(published, t, c.Name):
+			case !l.brings(t, c.Name):
 				stored = append(stored, c.Name)
 			}
 		}
@@ -88,14 +84,33 @@ func (l *look) generated(ctx context.Context) error {
 
 // brings says whether a stored generated column is in the stream. A publication
 // that pgsluice makes has them where the server can.
-func (l *look) brings(published publishedTables, t *Table, column string) bool {
+func (l *look) brings(t *Table, column string) bool {
 	if l.version < 180000 {
 		return false
 	}
-	if p, ok := published.tables[t.Relation.String()]; ok {
+	if p, ok := l.published.tables[t.Relation.String()]; ok {
 		return slices.Contains(p.Columns, column)
 	}
 	return true
+}
+
+// moved are the wanted columns that will be moved: what the stream does not bring
+// is not copied either.
+func (l *look) moved(t *Table) []string {
+	if !l.Streamed {
+		return t.Columns
+	}
+	p, published := l.published.tables[t.Relation.String()]
+	return slices.DeleteFunc(slices.Clone(t.Columns), func(name string) bool {
+		i := slices.IndexFunc(t.Relation.Columns, func(c change.Column) bool { return c.Name == name })
+		switch {
+		case i >= 0 && t.Relation.Columns[i].Generated:
+			return t.Relation.Columns[i].Virtual || !l.brings(t, name)
+		case published && p.Columns != nil:
+			return !slices.Contains(p.Columns, name)
+		}
+		return false
+	})
 }
 
 func (l *look) leftOutGenerated(r *change.Relation, virtual, stored []string) {
