@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -88,11 +89,12 @@ func (a *attempt) describeTable(ctx context.Context, source *snapshot.Table, num
 
 // stranded is a table that cannot be gone on with.
 func (p *Pipeline) stranded(source *snapshot.Table, number int, was apply.TableState, why error) *table {
+	r := source.Relation
+	was.Relation, was.Target = r.String(), cmp.Or(was.Target, p.targetOf(r))
 	t := &table{
-		source: source, number: number, name: source.Relation.String(), target: was.Target, state: was,
-		query: snapshot.Query{Relation: source.Relation}, count: p.countersOf(source.Relation.String()),
+		source: source, number: number, name: was.Relation, target: was.Target, state: was,
+		query: snapshot.Query{Relation: r}, count: p.countersOf(was.Relation),
 	}
-	t.state.Relation = t.name
 	p.park(t, why)
 	return t
 }

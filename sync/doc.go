@@ -1,5 +1,6 @@
 // Package sync conducts a pipeline: it brings a source's tables into a target
-// once ([Pipeline.Load]), or keeps them there ([Pipeline.Run]).
+// once ([Pipeline.Load]), or keeps them there ([Pipeline.Run]). What either would
+// meet and do can be asked beforehand ([Pipeline.Check], [Pipeline.Plan]).
 //
 //	Run:  attempt ─▶ setup ─▶ load what is not loaded ─▶ stream ─▶ (error) ─▶ backoff ─▶ attempt …
 //
