@@ -34,6 +34,8 @@ type column struct {
 	array  typemap.ArrayReader
 	pairs  typemap.PairReader
 	parts  typemap.FieldReader
+	// scratch is a writer's own: a spec's writers serve many columns at once.
+	scratch []byte
 	// adjusted counts values that were not kept as they were, by reason.
 	adjusted [reasons]int64
 }

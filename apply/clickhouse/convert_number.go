@@ -275,13 +275,13 @@ func putWholeFloat64(c *column, d change.Datum) (typemap.Edge, error) {
 // number, as every one of up to 15 digits does.
 func planFloatText(s *spec, t *typeName, _ version) error {
 	s.edge("what a Float64 does not print as the same number", "the nearest Float64")
-	var text []byte
 	s.fixed(8, func(c *column, d change.Datum) (typemap.Edge, error) {
-		scratch, err := c.meaning.AppendText(text[:0], d)
+		text, err := c.meaning.AppendText(c.scratch[:0], d)
 		if err != nil {
 			return typemap.Fits, err
 		}
-		f, edge := floatOf(scratch)
+		c.scratch = text
+		f, edge := floatOf(text)
 		c.data = binary.LittleEndian.AppendUint64(c.data, math.Float64bits(f))
 		return edge, nil
 	})
