@@ -20,8 +20,10 @@ func (a *attempt) lookAtSource(ctx context.Context, conn *replication.Conn, stre
 	}
 	for _, t := range a.tables {
 		wanted := preflight.Table{Table: t.source, Where: t.wish.Where}
-		for _, c := range t.query.Relation.Columns {
-			wanted.Columns = append(wanted.Columns, c.Name)
+		for _, c := range t.source.Relation.Columns {
+			if !t.wish.excludes(c.Name) {
+				wanted.Columns = append(wanted.Columns, c.Name)
+			}
 		}
 		s.Tables = append(s.Tables, wanted)
 	}
