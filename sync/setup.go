@@ -34,9 +34,13 @@ func (a *attempt) setup(ctx context.Context, retryFailed bool) error {
 // from without losing rows.
 func (a *attempt) findSlot(ctx context.Context) (*replication.Slot, error) {
 	name := a.p.config.Slot
-	slot, err := a.freeSlot(ctx, name)
+	slot, waited, err := a.freeSlot(ctx, name)
 	if err != nil {
 		return nil, err
+	}
+	if watermark := a.pipeline.Watermark; waited && watermark != 0 && slot.Confirmed > watermark {
+		// Whoever had it has gone on since the state was recalled.
+		return nil, fault.Retry(fault.Advise(fmt.Errorf("replication slot %s was in use until a moment ago", name), "start pgsluice again: it goes on where the other stopped"))
 	}
 	if err := a.continues(slot); err != nil || slot == nil {
 		return nil, err
@@ -71,7 +75,7 @@ func (a *attempt) continues(slot *replication.Slot) error {
 	case a.pipeline.Slot == "" && !a.p.config.SlotNamed:
 		return fault.Precondition(fmt.Errorf("replication slot %s is there already, and this target knows nothing of it", name),
 			"if it is left over, remove it with `pgsluice drop`; if another pipeline uses it, choose another --name; to take it over, name it as source.slot")
-	case watermark != 0 && slot.Confirmed > watermark:
+	case watermark != 0 && slot.Confirmed > watermark && !slot.Active: // else it is on its way
 		return fault.Permanent(fmt.Errorf("replication slot %s has been moved to %s, past the target's watermark %s: the changes between were taken by somebody else",
 			name, slot.Confirmed, watermark), lostRemedy)
 	}
@@ -82,19 +86,21 @@ func (a *attempt) continues(slot *replication.Slot) error {
 // needs a moment to see that its client is gone.
 const slotPatience = 5 * time.Second
 
-// freeSlot looks a slot up, and waits a while when it is in use.
-func (a *attempt) freeSlot(ctx context.Context, name string) (*replication.Slot, error) {
+// freeSlot looks a slot up, and waits a while when it is in use: waited says that
+// it was, and is free now.
+func (a *attempt) freeSlot(ctx context.Context, name string) (slot *replication.Slot, waited bool, err error) {
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for deadline := time.Now().Add(slotPatience); ; {
-		slot, err := a.conn.FindSlot(ctx, name)
+		slot, err = a.conn.FindSlot(ctx, name)
 		if err != nil || slot == nil || !slot.Active || time.Now().After(deadline) || a.p.stopped() {
-			return slot, err
+			return slot, waited && slot != nil && !slot.Active, err
 		}
+		waited = true
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, waited, context.Cause(ctx)
 		}
 	}
 }
