@@ -14,7 +14,7 @@ import (
 )
 
 // sides is everything that a command which changes nothing could have changed:
-// the catalogs of both databases.
+// the catalogs of both databases. A merge changes how many rows a table has.
 func (s *scene) sides() string {
 	s.Helper()
 	source := s.ask(`SELECT concat_ws(E'\n',
@@ -22,7 +22,7 @@ func (s *scene) sides() string {
 		(SELECT string_agg(concat_ws(' ', a.attrelid, a.attname), ',' ORDER BY a.attrelid, a.attnum) FROM pg_attribute a WHERE a.attrelid >= 16384),
 		(SELECT string_agg(p::text, ',') FROM pg_publication p), (SELECT string_agg(r.prrelid::text, ',' ORDER BY r.oid) FROM pg_publication_rel r),
 		(SELECT string_agg(concat_ws(' ', slot_name, CASE WHEN NOT active THEN confirmed_flush_lsn END), ',' ORDER BY slot_name) FROM pg_replication_slots WHERE database = current_database()))`)
-	target, err := queryClickHouse(s.ctx, "", fmt.Sprintf(`SELECT database, name, create_table_query, total_rows FROM system.tables WHERE database = '%s' ORDER BY name
+	target, err := queryClickHouse(s.ctx, "", fmt.Sprintf(`SELECT database, name, create_table_query, total_rows > 0 FROM system.tables WHERE database = '%s' ORDER BY name
 		UNION ALL SELECT name, '', '', 0 FROM system.databases WHERE name = '%[1]s'`, s.name))
 	if err != nil {
 		s.Fatal(err)
