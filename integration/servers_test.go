@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	code, err := 1, startServers()
 	if err == nil {
 		code = m.Run()
-		fmt.Fprint(os.Stderr, typesCounted())
+		fmt.Fprint(os.Stderr, typesCounted(), tossedLine())
 	}
 	if err = errors.Join(err, stopServers(), removeProgram()); err == nil && code == 0 {
 		err = goleak.Find()
