@@ -159,16 +159,26 @@ func TestPoolersAndLoadBalancers(t *testing.T) {
 				b    *between
 				tr   trouble
 			}{
-				{"a pooler refuses replication", &between{to: alone, refuses: true}, trouble{check: "replication_connection", level: fault.LevelError,
-					seen: "the source refuses a replication connection", fix: elsewhere}},
-				{"a pooler makes up processes", &between{to: alone, pretends: true}, trouble{check: "direct_connection", level: fault.LevelWarning,
-					seen: "a connection pooler stands before the source", fix: elsewhere}},
-				{"two servers in turns", &between{to: inTurns}, trouble{check: "direct_connection", level: fault.LevelError,
-					seen: "two connections of the same DSN led to two servers: their system identifiers are", fix: elsewhere, also: []string{"exported_snapshot"}}},
-				{"the snapshot is on the other server", &between{to: inTurns}, trouble{check: "exported_snapshot", level: fault.LevelError,
-					seen: "a second connection cannot take up an exported snapshot", fix: elsewhere, also: []string{"direct_connection"}}},
-				{"replication on another server", &between{to: byPurpose}, trouble{check: "replication_connection", level: fault.LevelError,
-					seen: "the replication connection led to another server", fix: elsewhere}},
+				{"a pooler refuses replication", &between{to: alone, refuses: true}, trouble{
+					check: "replication_connection", level: fault.LevelError,
+					seen: "the source refuses a replication connection", fix: elsewhere,
+				}},
+				{"a pooler makes up processes", &between{to: alone, pretends: true}, trouble{
+					check: "direct_connection", level: fault.LevelWarning,
+					seen: "a connection pooler stands before the source", fix: elsewhere,
+				}},
+				{"two servers in turns", &between{to: inTurns}, trouble{
+					check: "direct_connection", level: fault.LevelError,
+					seen: "two connections of the same DSN led to two servers: their system identifiers are", fix: elsewhere, also: []string{"exported_snapshot"},
+				}},
+				{"the snapshot is on the other server", &between{to: inTurns}, trouble{
+					check: "exported_snapshot", level: fault.LevelError,
+					seen: "a second connection cannot take up an exported snapshot", fix: elsewhere, also: []string{"direct_connection"},
+				}},
+				{"replication on another server", &between{to: byPurpose}, trouble{
+					check: "replication_connection", level: fault.LevelError,
+					seen: "the replication connection led to another server", fix: elsewhere,
+				}},
 			} {
 				t.Run(c.name, func(t *testing.T) {
 					in := *s

@@ -37,20 +37,34 @@ func TestConditionsThatCannotBeUsed(t *testing.T) {
 		bad("an aggregate", "count(*) > 1", "aggregate functions are not allowed"),
 		bad("a parameter", "id = $1", "$1"),
 		bad("a quote that is not closed", "v = 'x", "unterminated quoted string"),
-		{name: "before PostgreSQL 15", until: 14, setup: aTable, wish: where("id > 1"), check: "where", on: "public.t", level: fault.LevelError,
-			seen: "needs PostgreSQL 15 or later to be streamed", fix: "pgsluice load", otherwise: onceWhere("id > 1")},
-		{name: "what a publication may not hold", since: 15, setup: aTable + function, wish: where("public.odd(id)"), check: "where", on: "public.t", level: fault.LevelError,
-			seen: "cannot be published: invalid publication WHERE expression", fix: "PostgreSQL's own", otherwise: where("id % 2 = 1")},
-		{name: "what is not in the replica identity", since: 15, setup: aTable, wish: where("id > 3 AND v <> ''"), check: "where", on: "public.t", level: fault.LevelError,
-			seen: "reads v, which is not part of its replica identity: while the table is published so, PostgreSQL refuses UPDATE and DELETE", fix: `ALTER TABLE "public"."t" REPLICA IDENTITY FULL;`},
-		{name: "nor in those of partitions", since: 15, setup: parts + `ALTER TABLE parts REPLICA IDENTITY FULL; ALTER TABLE parts_1 REPLICA IDENTITY FULL`, wish: where("v <> ''"),
-			check: "where", on: "public.parts", level: fault.LevelError, seen: "reads v, which", fix: `ALTER TABLE "public"."parts_2" REPLICA IDENTITY FULL;`},
-		{name: "other rows than are published", since: 15, setup: aTable + `CREATE PUBLICATION {pub} FOR TABLE t WHERE (id > 3)`, wish: where("id > 4"),
-			check: "publication", on: "public.t", level: fault.LevelError, seen: "publishes of table public.t the rows (id > 3), and the configuration wants the rows id > 4", fix: "WHERE (id > 4)"},
-		{name: "all rows are published", since: 15, setup: aTable + `CREATE PUBLICATION {pub} FOR TABLE t`, wish: where("id > 4"),
-			check: "publication", on: "public.t", level: fault.LevelError, seen: "publishes of table public.t all rows", fix: "WHERE (id > 4)"},
-		{name: "a column that may not be read", role: "NOINHERIT", setup: aTable + `GRANT SELECT (id) ON t TO {role}`, wish: func(s *Source) { onceWithout("v")(s); where("v <> ''")(s) },
-			check: "where", on: "public.t", level: fault.LevelError, seen: "reads what user {role} may not: permission denied for table t", fix: `GRANT SELECT ON TABLE "public"."t"`},
+		{
+			name: "before PostgreSQL 15", until: 14, setup: aTable, wish: where("id > 1"), check: "where", on: "public.t", level: fault.LevelError,
+			seen: "needs PostgreSQL 15 or later to be streamed", fix: "pgsluice load", otherwise: onceWhere("id > 1"),
+		},
+		{
+			name: "what a publication may not hold", since: 15, setup: aTable + function, wish: where("public.odd(id)"), check: "where", on: "public.t", level: fault.LevelError,
+			seen: "cannot be published: invalid publication WHERE expression", fix: "PostgreSQL's own", otherwise: where("id % 2 = 1"),
+		},
+		{
+			name: "what is not in the replica identity", since: 15, setup: aTable, wish: where("id > 3 AND v <> ''"), check: "where", on: "public.t", level: fault.LevelError,
+			seen: "reads v, which is not part of its replica identity: while the table is published so, PostgreSQL refuses UPDATE and DELETE", fix: `ALTER TABLE "public"."t" REPLICA IDENTITY FULL;`,
+		},
+		{
+			name: "nor in those of partitions", since: 15, setup: parts + `ALTER TABLE parts REPLICA IDENTITY FULL; ALTER TABLE parts_1 REPLICA IDENTITY FULL`, wish: where("v <> ''"),
+			check: "where", on: "public.parts", level: fault.LevelError, seen: "reads v, which", fix: `ALTER TABLE "public"."parts_2" REPLICA IDENTITY FULL;`,
+		},
+		{
+			name: "other rows than are published", since: 15, setup: aTable + `CREATE PUBLICATION {pub} FOR TABLE t WHERE (id > 3)`, wish: where("id > 4"),
+			check: "publication", on: "public.t", level: fault.LevelError, seen: "publishes of table public.t the rows (id > 3), and the configuration wants the rows id > 4", fix: "WHERE (id > 4)",
+		},
+		{
+			name: "all rows are published", since: 15, setup: aTable + `CREATE PUBLICATION {pub} FOR TABLE t`, wish: where("id > 4"),
+			check: "publication", on: "public.t", level: fault.LevelError, seen: "publishes of table public.t all rows", fix: "WHERE (id > 4)",
+		},
+		{
+			name: "a column that may not be read", role: "NOINHERIT", setup: aTable + `GRANT SELECT (id) ON t TO {role}`, wish: func(s *Source) { onceWithout("v")(s); where("v <> ''")(s) },
+			check: "where", on: "public.t", level: fault.LevelError, seen: "reads what user {role} may not: permission denied for table t", fix: `GRANT SELECT ON TABLE "public"."t"`,
+		},
 	})
 }
 

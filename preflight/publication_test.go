@@ -12,20 +12,34 @@ const canRead = aTable + `GRANT SELECT ON t TO {role};`
 
 func TestPublications(t *testing.T) {
 	runTroubles(t, []trouble{
-		{name: "somebody else's tables", role: "REPLICATION", setup: canRead + `GRANT CREATE ON DATABASE {db} TO {role}`,
-			check: "publication", level: fault.LevelError, seen: "user {role} may not CREATE publication {pub}: must be owner of table t", fix: `CREATE PUBLICATION "{pub}" FOR TABLE ONLY "public"."t"`},
-		{name: "no right on the database", role: "REPLICATION", setup: canRead + `ALTER TABLE t OWNER TO {role}`,
-			check: "publication", level: fault.LevelError, seen: "user {role} may not CREATE publication {pub}: permission denied for database", fix: `CREATE PUBLICATION`},
-		{name: "a user's that lacks tables", setup: aTable + `CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE w (id int PRIMARY KEY); CREATE PUBLICATION {pub} FOR TABLE t`, wish: named,
-			check: "publication", level: fault.LevelError, seen: "publication {pub} does not publish table public.u, public.w", fix: `ALTER PUBLICATION "{pub}" ADD TABLE ONLY "public"."u", ONLY "public"."w";`},
-		{name: "one that lacks tables and is another's", role: "REPLICATION", setup: canRead + `CREATE PUBLICATION {pub} WITH (publish = 'insert, update, delete, truncate')`,
-			check: "publication", level: fault.LevelError, seen: "user {role} may not ALTER publication {pub}: must be owner of publication", fix: `ALTER PUBLICATION "{pub}" ADD TABLE`},
-		{name: "too few operations", setup: aTable + `CREATE PUBLICATION {pub} FOR TABLE t WITH (publish = 'insert, truncate')`,
-			check: "publication_operations", level: fault.LevelError, seen: `publishes "insert, truncate", and the pipeline wants "insert, update, delete, truncate"`, fix: "SET (publish ="},
-		{name: "partitions and not their table", since: 13, setup: parts + `CREATE PUBLICATION {pub} FOR ALL TABLES`,
-			check: "publication_root", level: fault.LevelError, seen: "publishes partitions and not their root, table public.parts", fix: "publish_via_partition_root = true", also: []string{"publication"}},
-		{name: "too few columns", since: 15, setup: `CREATE TABLE t (id int PRIMARY KEY, v text, w text); CREATE PUBLICATION {pub} FOR TABLE t (id, v)`,
-			check: "publication_columns", on: "public.t", level: fault.LevelWarning, seen: "does not publish w of table public.t"},
+		{
+			name: "somebody else's tables", role: "REPLICATION", setup: canRead + `GRANT CREATE ON DATABASE {db} TO {role}`,
+			check: "publication", level: fault.LevelError, seen: "user {role} may not CREATE publication {pub}: must be owner of table t", fix: `CREATE PUBLICATION "{pub}" FOR TABLE ONLY "public"."t"`,
+		},
+		{
+			name: "no right on the database", role: "REPLICATION", setup: canRead + `ALTER TABLE t OWNER TO {role}`,
+			check: "publication", level: fault.LevelError, seen: "user {role} may not CREATE publication {pub}: permission denied for database", fix: `CREATE PUBLICATION`,
+		},
+		{
+			name: "a user's that lacks tables", setup: aTable + `CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE w (id int PRIMARY KEY); CREATE PUBLICATION {pub} FOR TABLE t`, wish: named,
+			check: "publication", level: fault.LevelError, seen: "publication {pub} does not publish table public.u, public.w", fix: `ALTER PUBLICATION "{pub}" ADD TABLE ONLY "public"."u", ONLY "public"."w";`,
+		},
+		{
+			name: "one that lacks tables and is another's", role: "REPLICATION", setup: canRead + `CREATE PUBLICATION {pub} WITH (publish = 'insert, update, delete, truncate')`,
+			check: "publication", level: fault.LevelError, seen: "user {role} may not ALTER publication {pub}: must be owner of publication", fix: `ALTER PUBLICATION "{pub}" ADD TABLE`,
+		},
+		{
+			name: "too few operations", setup: aTable + `CREATE PUBLICATION {pub} FOR TABLE t WITH (publish = 'insert, truncate')`,
+			check: "publication_operations", level: fault.LevelError, seen: `publishes "insert, truncate", and the pipeline wants "insert, update, delete, truncate"`, fix: "SET (publish =",
+		},
+		{
+			name: "partitions and not their table", since: 13, setup: parts + `CREATE PUBLICATION {pub} FOR ALL TABLES`,
+			check: "publication_root", level: fault.LevelError, seen: "publishes partitions and not their root, table public.parts", fix: "publish_via_partition_root = true", also: []string{"publication"},
+		},
+		{
+			name: "too few columns", since: 15, setup: `CREATE TABLE t (id int PRIMARY KEY, v text, w text); CREATE PUBLICATION {pub} FOR TABLE t (id, v)`,
+			check: "publication_columns", on: "public.t", level: fault.LevelWarning, seen: "does not publish w of table public.t",
+		},
 	})
 }
 

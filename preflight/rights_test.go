@@ -28,19 +28,31 @@ func onceWithout(column string) func(*Source) {
 
 func TestRightsToRead(t *testing.T) {
 	runTroubles(t, []trouble{
-		{name: "a table", role: "NOINHERIT", setup: aTable, wish: once,
-			check: "select", on: "public.t", level: fault.LevelError, seen: "user {role} may not read table public.t", fix: `GRANT SELECT ON TABLE "public"."t" TO "{role}";`},
-		{name: "a column", role: "NOINHERIT", setup: `CREATE TABLE t (id int PRIMARY KEY, "The ""V" text, w text); GRANT SELECT (id) ON t TO {role}`, wish: onceWithout("w"),
-			check: "select", on: "public.t", level: fault.LevelError, seen: `may not read "The ""V" of table public.t`, fix: `GRANT SELECT ("The ""V") ON TABLE "public"."t" TO "{role}";`},
-		{name: "the place of rows without a key", role: "NOINHERIT", setup: `CREATE TABLE t (v text); GRANT SELECT (v) ON t TO {role}`, wish: once,
-			check: "select", on: "public.t", level: fault.LevelError, seen: "may not read ctid of table public.t", fix: `GRANT SELECT (ctid)`},
-		{name: "a partition", role: "NOINHERIT", since: 13, setup: parts + `GRANT SELECT ON parts, parts_1 TO {role}`, wish: once,
-			check: "select", on: "public.parts_2", level: fault.LevelError, seen: "may not read table public.parts_2", fix: `"parts_2"`},
-		{name: "a schema", role: "NOINHERIT", setup: `CREATE SCHEMA "Mine"; CREATE TABLE "Mine".t (id int PRIMARY KEY); CREATE TABLE "Mine".u (id int); GRANT SELECT ON ALL TABLES IN SCHEMA "Mine" TO {role}`, wish: once,
-			check: "schema_usage", on: `"Mine"`, level: fault.LevelError, seen: `may not use schema "Mine"`, fix: `GRANT USAGE ON SCHEMA "Mine"`},
-		{name: "rows that a policy hides", role: "NOBYPASSRLS", wish: once,
+		{
+			name: "a table", role: "NOINHERIT", setup: aTable, wish: once,
+			check: "select", on: "public.t", level: fault.LevelError, seen: "user {role} may not read table public.t", fix: `GRANT SELECT ON TABLE "public"."t" TO "{role}";`,
+		},
+		{
+			name: "a column", role: "NOINHERIT", setup: `CREATE TABLE t (id int PRIMARY KEY, "The ""V" text, w text); GRANT SELECT (id) ON t TO {role}`, wish: onceWithout("w"),
+			check: "select", on: "public.t", level: fault.LevelError, seen: `may not read "The ""V" of table public.t`, fix: `GRANT SELECT ("The ""V") ON TABLE "public"."t" TO "{role}";`,
+		},
+		{
+			name: "the place of rows without a key", role: "NOINHERIT", setup: `CREATE TABLE t (v text); GRANT SELECT (v) ON t TO {role}`, wish: once,
+			check: "select", on: "public.t", level: fault.LevelError, seen: "may not read ctid of table public.t", fix: `GRANT SELECT (ctid)`,
+		},
+		{
+			name: "a partition", role: "NOINHERIT", since: 13, setup: parts + `GRANT SELECT ON parts, parts_1 TO {role}`, wish: once,
+			check: "select", on: "public.parts_2", level: fault.LevelError, seen: "may not read table public.parts_2", fix: `"parts_2"`,
+		},
+		{
+			name: "a schema", role: "NOINHERIT", setup: `CREATE SCHEMA "Mine"; CREATE TABLE "Mine".t (id int PRIMARY KEY); CREATE TABLE "Mine".u (id int); GRANT SELECT ON ALL TABLES IN SCHEMA "Mine" TO {role}`, wish: once,
+			check: "schema_usage", on: `"Mine"`, level: fault.LevelError, seen: `may not use schema "Mine"`, fix: `GRANT USAGE ON SCHEMA "Mine"`,
+		},
+		{
+			name: "rows that a policy hides", role: "NOBYPASSRLS", wish: once,
 			setup: aTable + `GRANT SELECT ON t TO {role}; ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON t USING (id < 3)`,
-			check: "row_security", on: "public.t", level: fault.LevelError, seen: "row-level security hides rows of table public.t from user {role}", fix: `ALTER ROLE "{role}" BYPASSRLS;`},
+			check: "row_security", on: "public.t", level: fault.LevelError, seen: "row-level security hides rows of table public.t from user {role}", fix: `ALTER ROLE "{role}" BYPASSRLS;`,
+		},
 	})
 }
 

@@ -83,22 +83,38 @@ func TestSettings(t *testing.T) {
 				set   []string
 				tr    trouble
 			}{
-				{0, []string{`ALTER SYSTEM SET wal_level = replica`}, trouble{check: "wal_level", level: fault.LevelError,
-					seen: "wal_level of the source is replica, and logical is needed", fix: "ALTER SYSTEM SET wal_level = logical;"}},
-				{0, []string{`ALTER SYSTEM SET max_replication_slots = 1`, `SELECT pg_create_physical_replication_slot('theirs')`}, trouble{check: "max_replication_slots", level: fault.LevelError,
-					seen: "no free replication slot: 1 of 1 are taken", fix: "ALTER SYSTEM SET max_replication_slots = 6;"}},
-				{0, []string{`ALTER SYSTEM SET max_wal_senders = 0`}, trouble{check: "max_wal_senders", level: fault.LevelError,
-					seen: "no free walsender: 0 of 0 are taken", fix: "ALTER SYSTEM SET max_wal_senders = 5;"}},
-				{0, []string{`ALTER SYSTEM SET wal_sender_timeout = 0`}, trouble{check: "wal_sender_timeout", level: fault.LevelWarning,
-					seen: "wal_sender_timeout is 0", fix: "IN DATABASE"}},
-				{0, []string{`ALTER ROLE postgres IN DATABASE {db} SET wal_sender_timeout = '1500ms'`}, trouble{check: "wal_sender_timeout", level: fault.LevelWarning,
-					seen: "wal_sender_timeout is 1500ms"}},
-				{13, []string{`ALTER SYSTEM SET max_slot_wal_keep_size = -1`}, trouble{check: "max_slot_wal_keep_size", level: fault.LevelWarning,
-					seen: "max_slot_wal_keep_size is -1", fix: "64GB"}},
-				{13, []string{`ALTER SYSTEM SET max_slot_wal_keep_size = '100MB'`}, trouble{check: "max_slot_wal_keep_size", level: fault.LevelWarning,
-					seen: "max_slot_wal_keep_size is 100MB: when pgsluice falls behind by more"}},
-				{18, []string{`ALTER SYSTEM SET idle_replication_slot_timeout = '1h'`}, trouble{check: "idle_replication_slot_timeout", level: fault.LevelWarning,
-					seen: "idle_replication_slot_timeout is 1h", fix: "ALTER SYSTEM SET idle_replication_slot_timeout = 0;"}},
+				{0, []string{`ALTER SYSTEM SET wal_level = replica`}, trouble{
+					check: "wal_level", level: fault.LevelError,
+					seen: "wal_level of the source is replica, and logical is needed", fix: "ALTER SYSTEM SET wal_level = logical;",
+				}},
+				{0, []string{`ALTER SYSTEM SET max_replication_slots = 1`, `SELECT pg_create_physical_replication_slot('theirs')`}, trouble{
+					check: "max_replication_slots", level: fault.LevelError,
+					seen: "no free replication slot: 1 of 1 are taken", fix: "ALTER SYSTEM SET max_replication_slots = 6;",
+				}},
+				{0, []string{`ALTER SYSTEM SET max_wal_senders = 0`}, trouble{
+					check: "max_wal_senders", level: fault.LevelError,
+					seen: "no free walsender: 0 of 0 are taken", fix: "ALTER SYSTEM SET max_wal_senders = 5;",
+				}},
+				{0, []string{`ALTER SYSTEM SET wal_sender_timeout = 0`}, trouble{
+					check: "wal_sender_timeout", level: fault.LevelWarning,
+					seen: "wal_sender_timeout is 0", fix: "IN DATABASE",
+				}},
+				{0, []string{`ALTER ROLE postgres IN DATABASE {db} SET wal_sender_timeout = '1500ms'`}, trouble{
+					check: "wal_sender_timeout", level: fault.LevelWarning,
+					seen: "wal_sender_timeout is 1500ms",
+				}},
+				{13, []string{`ALTER SYSTEM SET max_slot_wal_keep_size = -1`}, trouble{
+					check: "max_slot_wal_keep_size", level: fault.LevelWarning,
+					seen: "max_slot_wal_keep_size is -1", fix: "64GB",
+				}},
+				{13, []string{`ALTER SYSTEM SET max_slot_wal_keep_size = '100MB'`}, trouble{
+					check: "max_slot_wal_keep_size", level: fault.LevelWarning,
+					seen: "max_slot_wal_keep_size is 100MB: when pgsluice falls behind by more",
+				}},
+				{18, []string{`ALTER SYSTEM SET idle_replication_slot_timeout = '1h'`}, trouble{
+					check: "idle_replication_slot_timeout", level: fault.LevelWarning,
+					seen: "idle_replication_slot_timeout is 1h", fix: "ALTER SYSTEM SET idle_replication_slot_timeout = 0;",
+				}},
 			} {
 				if major.number < c.since {
 					continue
@@ -144,7 +160,9 @@ func TestASlotThatIsLost(t *testing.T) {
 
 func TestTheRightToReplicate(t *testing.T) {
 	runTroubles(t, []trouble{
-		{name: "a user without it", role: "NOREPLICATION", setup: `CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t OWNER TO {role}; GRANT CREATE ON DATABASE {db} TO {role}`,
-			check: "replication_right", level: fault.LevelError, seen: "user {role} may not replicate", fix: `ALTER ROLE "{role}" REPLICATION;`},
+		{
+			name: "a user without it", role: "NOREPLICATION", setup: `CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t OWNER TO {role}; GRANT CREATE ON DATABASE {db} TO {role}`,
+			check: "replication_right", level: fault.LevelError, seen: "user {role} may not replicate", fix: `ALTER ROLE "{role}" REPLICATION;`,
+		},
 	})
 }

@@ -76,8 +76,10 @@ func TestAStandby(t *testing.T) {
 			standby.meets(trouble{check: "standby", level: fault.LevelWarning, wish: once, seen: "what a vacuum on the primary removes can cut a long copy short", fix: "ALTER SYSTEM SET hot_standby_feedback = on;"})
 
 			if major.number < 16 {
-				standby.meets(trouble{check: "standby", level: fault.LevelError, seen: fmt.Sprintf("PostgreSQL %d decodes its log on a primary only", major.number), fix: "pgsluice load",
-					also: []string{"publication"}, otherwise: once})
+				standby.meets(trouble{
+					check: "standby", level: fault.LevelError, seen: fmt.Sprintf("PostgreSQL %d decodes its log on a primary only", major.number), fix: "pgsluice load",
+					also: []string{"publication"}, otherwise: once,
+				})
 				return
 			}
 			f := standby.finds(trouble{check: "publication", level: fault.LevelError, seen: "there is no publication {pub}, and on a standby none can be made", fix: "-- on the primary"})
