@@ -83,7 +83,7 @@ func (a *attempt) connect(ctx context.Context, streamed, check bool) error {
 	if err != nil {
 		return err
 	}
-	if check && !found.usage { // what the configuration says wrong comes first
+	if check && !fault.IsUsage(found.err()) { // what the configuration says wrong comes first
 		var tables []*table
 		if a.first {
 			tables = a.tables // later, what is wrong with one in the target is that table's alone

@@ -203,7 +203,7 @@ func (t *Target) checkTable(ctx context.Context, table *apply.Table, existing ap
 		if !fault.Unmet(err) && !fault.IsUsage(err) {
 			return nil, err
 		}
-		return fault.Findings{{Level: fault.LevelError, Check: checkTable, On: on, Seen: err.Error(), Fix: fault.Hint(err)}}, nil
+		return fault.Findings{fault.Refused(checkTable, on, err)}, nil
 	}
 	f := fault.Finding{Check: checkTable, On: on, Seen: "the table does not exist yet"}
 	if missing != nil {

@@ -81,8 +81,11 @@ func nameColumn(names map[string]string, s *spec) error {
 	other, twice := names[s.name]
 	switch {
 	case s.name == versionColumn || s.name == deletedColumn:
-		return fault.Precondition(
-			fmt.Errorf("a column would be named %s, a name that the target keeps for itself", s.name),
+		judge := fault.Precondition
+		if s.name != s.source {
+			judge = fault.Usage
+		}
+		return judge(fmt.Errorf("a column would be named %s, a name that the target keeps for itself", s.name),
 			"rename the column, in the source or with `rename`, or leave it out with `exclude`")
 	case twice:
 		return fault.Usage(fmt.Errorf("columns %s and %s would both be named %s", change.QuoteIdent(other), change.QuoteIdent(s.source), change.QuoteIdent(s.name)),

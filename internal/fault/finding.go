@@ -43,6 +43,8 @@ type Finding struct {
 	// Fix is the statement or setting that mends it, with a comment where that
 	// does not say it; empty where all is well.
 	Fix string `json:"fix,omitempty"`
+	// Usage: the configuration is at fault.
+	Usage bool `json:"-"`
 }
 
 // String is the sentence, behind what it is about where it does not name that.
@@ -65,12 +67,21 @@ func (all Findings) Worst() Level {
 	return worst
 }
 
-// Err joins the errors among the findings into one precondition fault; nil when
-// there are none.
+// Refused is the finding of a check that ended with an error.
+func Refused(check, on string, err error) Finding {
+	return Finding{Level: LevelError, Check: check, On: on, Seen: err.Error(), Fix: Hint(err), Usage: IsUsage(err)}
+}
+
+// Err joins the errors among the findings into one fault: of usage when the
+// configuration is part of it, and else a precondition; nil when there are none.
 func (all Findings) Err() error {
 	var seen, fixes []string
+	judge := Precondition
 	for _, f := range all {
 		if f.Level == LevelError {
+			if f.Usage {
+				judge = Usage
+			}
 			seen = append(seen, f.String())
 			if f.Fix != "" {
 				fixes = append(fixes, f.Fix)
@@ -80,5 +91,5 @@ func (all Findings) Err() error {
 	if len(seen) == 0 {
 		return nil
 	}
-	return Precondition(errors.New(strings.Join(seen, "; ")), strings.Join(fixes, "\n"))
+	return judge(errors.New(strings.Join(seen, "; ")), strings.Join(fixes, "\n"))
 }
