@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -29,58 +26,22 @@ type checked struct {
 }
 
 func (a *app) check() *cobra.Command {
-	f := &flags{flush: -1}
-	var output string
-	var load bool
-	c := &cobra.Command{
-		Use:   "check",
-		Short: "look at every precondition; each finding with the statement that mends it",
-		Long: `Look at everything that a run relies on, on the source and in the target: servers,
+	return look[checked]{
+		command: &cobra.Command{
+			Use:   "check",
+			Short: "look at every precondition; each finding with the statement that mends it",
+			Long: `Look at everything that a run relies on, on the source and in the target: servers,
 settings, rights, tables, wishes. Each finding is ok, a warning or an error, with
 the statement that mends it. Nothing is changed: what the user may do in the target
 is tried out on a table that is gone afterwards.
 
 Exit status: 0 nothing is in the way, 1 failed, 2 usage or configuration, 3 a finding is an error.`,
-		Example: `  pgsluice check -c shop.yaml
+			Example: `  pgsluice check -c shop.yaml
   pgsluice check --load --source postgres://me:secret@db/shop --table 'public.*'    # for pgsluice load`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := checkOutput(output); err != nil {
-				return err
-			}
-			all, err := f.resolve(true)
-			if err != nil {
-				return err
-			}
-			log, err := a.logger(a.err)
-			if err != nil {
-				return err
-			}
-			ctx, stop := untilInterrupted(c.Context())
-			defer stop()
-			var found []checked
-			for _, s := range all {
-				one, err := checkPipeline(ctx, s, !load, log)
-				if err != nil {
-					return fmt.Errorf("check pipeline %s: %w", s.Name, err)
-				}
-				found = append(found, one)
-			}
-			if err := a.printChecked(found, output); err != nil {
-				return err
-			}
-			return inTheWay(found)
 		},
-	}
-	f.register(c, true)
-	c.Flags().BoolVar(&load, "load", false, "check for a one-shot load, which needs less, and not for run")
-	registerOutput(c, &output)
-	return c
-}
-
-// untilInterrupted lets a command that only looks take back what it tries out.
-func untilInterrupted(ctx context.Context) (context.Context, func()) {
-	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+		forLoad: "check for a one-shot load, which needs less, and not for run",
+		at:      checkPipeline, print: printFindings, verdict: inTheWay,
+	}.build(a)
 }
 
 // checkPipeline checks one side also when the other cannot be reached.
@@ -98,7 +59,7 @@ func checkPipeline(ctx context.Context, s settings, streamed bool, log *slog.Log
 	case fault.IsUsage(err) || ctx.Err() != nil:
 		return found, err
 	default:
-		found.Findings = append(found.Findings, fault.Finding{Level: fault.LevelError, Check: "target", Seen: err.Error(), Fix: fault.Hint(err)})
+		found.Findings = append(found.Findings, fault.Refused("target", "", err))
 	}
 	s.Log = log
 	more, err := sync.New(s.Config, target).Check(ctx, streamed)
@@ -121,19 +82,6 @@ func inTheWay(found []checked) error {
 		return nil
 	}
 	return fault.Precondition(fmt.Errorf("%d of %d findings are errors", errs, of), "")
-}
-
-func (a *app) printChecked(found []checked, output string) error {
-	if output == "json" {
-		return printJSON(a.out, found)
-	}
-	for i, c := range found {
-		if i > 0 {
-			fmt.Fprintln(a.out)
-		}
-		printFindings(a.out, painterFor(a.out), c)
-	}
-	return nil
 }
 
 var levelColours = map[fault.Level]string{fault.LevelOK: green, fault.LevelWarning: yellow, fault.LevelError: red}

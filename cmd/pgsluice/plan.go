@@ -15,58 +15,21 @@ import (
 )
 
 func (a *app) plan() *cobra.Command {
-	f := &flags{flush: -1}
-	var output string
-	var load bool
-	c := &cobra.Command{
-		Use:   "plan",
-		Short: "show what a run would create and how each column would be mapped",
-		Long: `Show what a run would do: the statements on the source and in the target, and for
+	return look[*sync.Plan]{
+		command: &cobra.Command{
+			Use:   "plan",
+			Short: "show what a run would create and how each column would be mapped",
+			Long: `Show what a run would do: the statements on the source and in the target, and for
 each column its type in the target, what of it is not kept, and what becomes of
 values that the type cannot hold. Nothing is changed on either side.
 
 Exit status: 0 done, 1 failed, 2 usage or configuration, 3 a precondition is not met.`,
-		Example: `  pgsluice plan -c shop.yaml
+			Example: `  pgsluice plan -c shop.yaml
   pgsluice plan --load --source postgres://me:secret@db/shop --table 'public.*' --output json`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := checkOutput(output); err != nil {
-				return err
-			}
-			all, err := f.resolve(true)
-			if err != nil {
-				return err
-			}
-			log, err := a.logger(a.err)
-			if err != nil {
-				return err
-			}
-			ctx, stop := untilInterrupted(c.Context())
-			defer stop()
-			var plans []*sync.Plan
-			for _, s := range all {
-				plan, err := planPipeline(ctx, s, !load, log)
-				if err != nil {
-					return fmt.Errorf("plan pipeline %s: %w", s.Name, err)
-				}
-				plans = append(plans, plan)
-			}
-			if output == "json" {
-				return printJSON(a.out, plans)
-			}
-			for i, p := range plans {
-				if i > 0 {
-					fmt.Fprintln(a.out)
-				}
-				printPlan(a.out, painterFor(a.out), p)
-			}
-			return nil
 		},
-	}
-	f.register(c, true)
-	c.Flags().BoolVar(&load, "load", false, "plan a one-shot load and not a run")
-	registerOutput(c, &output)
-	return c
+		forLoad: "plan a one-shot load and not a run",
+		at:      planPipeline, print: printPlan, verdict: func([]*sync.Plan) error { return nil },
+	}.build(a)
 }
 
 func planPipeline(ctx context.Context, s settings, streamed bool, log *slog.Logger) (plan *sync.Plan, err error) {
