@@ -34,7 +34,7 @@ var momentSamples = []sample{
 		"1 hour", "PT1H", "-1 hour", "PT-1H", "59 minutes 59.999999 seconds", "PT59M59.999999S", "-0.000001 seconds", "PT-0.000001S", "0.5 seconds", "PT0.5S",
 		"1 year 2 months 3 days 04:05:06.7", "P1Y2M3DT4H5M6.7S", "-1 year -2 months +3 days -04:05:06.7", "P-1Y-2M3DT-4H-5M-6.7S", "1 year 2 months -3 days 04:05:06.7", "P1Y2M-3DT4H5M6.7S",
 		"1000000 hours", "PT1000000H", "2147483647 days", "P2147483647D", "100 microseconds", "PT0.0001S", "-00:00:59.5", "PT-59.5S", "1 min -1 sec", "PT59S",
-		"178956970 years 7 months", "P178956970Y7M", "-178956970 years -8 months", "P-178956970Y-8M", "-2147483648 months -2147483648 days", "P-178956970Y-8M-2147483648D", "30 days", "P30D", "24 hours", "PT24H")},
+		"178956970 years 7 months", "P178956970Y7M", "-178956970 years -8 months", "P-178956970Y-8M", "-178000000 years", "P-178000000Y", "178000000 years", "P178000000Y", "-2147483648 months -2147483648 days", "P-178956970Y-8M-2147483648D", "30 days", "P30D", "24 hours", "PT24H")},
 	{typ: "interval year to month", column: text, values: printed("3 years 5 months", "P3Y5M", "-1 month", "P-1M")},
 	{typ: "interval day to second(3)", column: text, values: printed("1 day 2:03:04.5678", "P1DT2H3M4.568S")},
 	{typ: "interval", since: 17, column: text, values: words("infinity -infinity")},

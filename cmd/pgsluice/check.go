@@ -26,7 +26,7 @@ type checked struct {
 }
 
 func (a *app) check() *cobra.Command {
-	return look[checked]{
+	return inspection[checked]{
 		command: &cobra.Command{
 			Use:   "check",
 			Short: "look at every precondition; each finding with the statement that mends it",

@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) plan() *cobra.Command {
-	return look[*sync.Plan]{
+	return inspection[*sync.Plan]{
 		command: &cobra.Command{
 			Use:   "plan",
 			Short: "show what a run would create and how each column would be mapped",

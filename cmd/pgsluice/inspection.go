@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// look is a command that looks at each pipeline and changes nothing.
-type look[T any] struct {
+// inspection is a command that looks at each pipeline and changes nothing.
+type inspection[T any] struct {
 	command *cobra.Command
 	// forLoad says what --load does.
 	forLoad string
@@ -26,7 +26,7 @@ type look[T any] struct {
 }
 
 // build gives the command its flags and makes it run.
-func (l look[T]) build(a *app) *cobra.Command {
+func (l inspection[T]) build(a *app) *cobra.Command {
 	f := &flags{flush: -1}
 	var output string
 	var load bool
@@ -66,7 +66,7 @@ func (l look[T]) build(a *app) *cobra.Command {
 	return c
 }
 
-func (l look[T]) show(out io.Writer, found []T, output string) error {
+func (l inspection[T]) show(out io.Writer, found []T, output string) error {
 	if output == "json" {
 		return printJSON(out, found)
 	}
