@@ -107,19 +107,16 @@ func elementLength(b []byte, delim byte) int {
 // nextText returns the next element of a text that openText has checked.
 func (a *ArrayReader) nextText() change.Datum {
 	b := a.rest
-	if a.m.op == opArray {
-		for b[0] == '{' || b[0] == '}' || b[0] == a.m.delim {
-			b = b[1:]
-		}
-	} else {
+	if a.m.op != opArray {
 		b = b[1:] // the bracket or the comma
+		n := vectorElementLength(b)
+		a.rest = b[n:]
+		return change.Datum{Format: change.Text, Bytes: b[:n:n]} // nothing is quoted
 	}
-	n := 0
-	if a.m.op == opArray {
-		n = elementLength(b, a.m.delim)
-	} else {
-		n = vectorElementLength(b)
+	for b[0] == '{' || b[0] == '}' || b[0] == a.m.delim {
+		b = b[1:]
 	}
+	n := elementLength(b, a.m.delim)
 	e := b[:n:n]
 	a.rest = b[n:]
 	if e[0] == '"' {
