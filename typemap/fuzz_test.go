@@ -32,7 +32,12 @@ func fuzzTypes() []*Meaning {
 	for i, typ := range types {
 		meanings[i] = Resolve(typ)
 	}
-	return meanings
+	// What users can have a numeric and an array be.
+	for _, digits := range [][2]int{{9, 9}, {18, 4}, {38, 10}, {76, 0}} {
+		m, _ := Resolve(base("numeric")).AsDecimal(digits[0], digits[1])
+		meanings = append(meanings, m)
+	}
+	return append(meanings, Resolve(arrayOf(base("int4"), 1)).WithDimensions(6))
 }
 
 // decodeAll calls every decoder, the fitting ones and all others, and describes
