@@ -14,7 +14,7 @@ type Inspector interface {
 
 	// Plan says what Prepare would make of a table, and changes nothing. A wish
 	// that cannot be granted is an error that names the ones that can.
-	Plan(ctx context.Context, t *Table) (*TablePlan, error)
+	Plan(ctx context.Context, t *Table, existing Existing) (*TablePlan, error)
 
 	// Check looks at everything in the target that a run with these tables
 	// relies on: the server, the rights, wishes, and tables that are there

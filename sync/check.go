@@ -111,6 +111,14 @@ func (a *attempt) lookAtSlot(ctx context.Context, found *trouble) error {
 	return nil
 }
 
+// meeting is what would become of rows that a start meets in the table's target.
+func (a *attempt) meeting(t *table) apply.Existing {
+	if !t.toCopy() {
+		return apply.Keep
+	}
+	return a.existing(t.state.CopiedAt != 0 && t.state.Target == t.target)
+}
+
 // lookAtTarget asks the target about itself and the tables, each with what would
 // become of rows that it meets.
 func (a *attempt) lookAtTarget(ctx context.Context, tables []*table) (fault.Findings, error) {
@@ -120,10 +128,7 @@ func (a *attempt) lookAtTarget(ctx context.Context, tables []*table) (fault.Find
 	}
 	groups := map[apply.Existing][]*apply.Table{}
 	for _, t := range tables {
-		existing := apply.Keep
-		if t.toCopy() {
-			existing = a.existing(t.state.CopiedAt != 0 && t.state.Target == t.target)
-		}
+		existing := a.meeting(t)
 		groups[existing] = append(groups[existing], t.into(t.query.Relation))
 	}
 	if len(groups) == 0 {

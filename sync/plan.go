@@ -94,7 +94,7 @@ func (p *Pipeline) Plan(ctx context.Context, streamed bool) (*Plan, error) {
 	made := map[string]bool{}
 	for _, t := range a.tables {
 		planned := a.planTable(t, streamed)
-		target, err := inspector.Plan(ctx, t.into(t.query.Relation))
+		target, err := inspector.Plan(ctx, t.into(t.query.Relation), a.meeting(t))
 		if err != nil {
 			if fault.Retryable(err) || ctx.Err() != nil {
 				return nil, err

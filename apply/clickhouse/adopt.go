@@ -137,18 +137,28 @@ func (p *plan) fit(column int, c foundColumn, v version) error {
 	case "MATERIALIZED", "ALIAS", "EPHEMERAL":
 		return fmt.Errorf("column %s is computed there (%s)", change.QuoteIdent(s.name), c.kind)
 	}
-	if c.typ == s.ddl {
+	if sameType(c.typ, s.ddl) {
 		return nil
 	}
 	refused := fmt.Errorf("column %s is %s there, the source's column needs %s", change.QuoteIdent(s.name), c.typ, s.ddl)
 	typ, err := parseType(c.typ)
-	if err != nil || inKey {
+	if err != nil || inKey || s.wished {
 		return refused
 	}
 	other := &spec{source: s.source, name: s.name, meaning: typemap.Resolve(p.table.Relation.Columns[column].Type), mayBeNull: s.mayBeNull, policy: s.policy}
-	if other.become(typ, v) != nil || other.ddl != c.typ || len(other.edges) > len(s.edges) || len(other.losses) > len(s.losses) {
+	if other.become(typ, v) != nil || !sameType(other.ddl, c.typ) || len(other.losses) > len(s.losses) || !s.refusesAll(other.edges) {
 		return refused
 	}
 	*s = *other
 	return nil
+}
+
+// refusesAll says that the column holds none of the values either.
+func (s *spec) refusesAll(edges []valueEdge) bool {
+	for _, e := range edges {
+		if !slices.ContainsFunc(s.edges, func(own valueEdge) bool { return own.value == e.value }) {
+			return false
+		}
+	}
+	return true
 }

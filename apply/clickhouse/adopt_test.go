@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
 func TestTablesThatAreThereAreLookedAtClosely(t *testing.T) {
-	target := open(t, nil)
+	target := open(t, fast)
 	if err := target.createDatabase(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +68,71 @@ func TestTablesThatAreThereAreLookedAtClosely(t *testing.T) {
 		got := target.queryText(t, "SELECT toString(n), toString(s), toString(mood), left(toString(at), 8) FROM "+target.tableName("t")+" FINAL")
 		if len(got) != 1 || strings.Join(got[0], " ") != "5 s ok 01:02:03" {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// A table that was made without wishes is no table with them, and a type that
+// bends what the source's own does not is none for its rows.
+func TestATableThatIsThereHasTheWishedTypes(t *testing.T) {
+	target := open(t, fast)
+	ctx := context.Background()
+	const end = ", _version UInt128, _deleted UInt8) ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY id"
+	for _, c := range []struct {
+		typ          *change.Type
+		wish, column string
+		fits         bool
+	}{
+		{numericType(0, 0), "Decimal(38,10)", "Nullable(String)", false},
+		{numericType(0, 0), "Decimal(38,10)", "Nullable(Decimal(38, 10))", true},
+		{jsonbType, "JSON", "Nullable(String)", false},
+		{dateType, "Date", "Nullable(Date32)", false},
+		{numericType(10, 2), "", "Nullable(Float64)", false},
+		{numericType(10, 2), "", "Nullable(Decimal(12, 2))", true},
+		{numericType(10, 2), "", "Nullable(Decimal(10, 1))", false},
+		{dateType, "", "Nullable(Date)", false},
+		{arrayOf(dateType, 1), "", "Array(Nullable(Date))", false},
+		{stampType, "", "Nullable(DateTime64(9, 'UTC'))", false},
+		{stampType, "", "Nullable(DateTime64(3, 'UTC'))", false},
+		{arrayOf(int4Type, 1), "", "Array(Array(Nullable(Int32)))", false},
+		{arrayOf(int4Type, 1), "", "Array(Nullable(Int64))", true},
+		{arrayOf(int4Type, 1), "", "Array(Int32)", false},
+		{jsonbType, "", "Nullable(JSON)", false},
+		{moodType, "Enum8('ok' = 2, 'sad' = 1)", "Nullable(Enum8('ok' = 2, 'sad' = 1))", true},
+		{
+			&change.Type{OID: 16711, Kind: change.KindComposite, Name: "keywords", Modifier: -1, Fields: []change.Field{{Name: "table", Type: int4Type}, {Name: "a\tb", Type: int4Type}}},
+			"Tuple(table Nullable(Int32), `a\tb` Nullable(Int32))", "Tuple(`table` Nullable(Int32), `a\\tb` Nullable(Int32))", true,
+		},
+	} {
+		if err := target.Drop(ctx, "there"); err != nil {
+			t.Fatal(err)
+		}
+		tab := table("there", 1, "id", int8Type, "c", c.typ)
+		if c.wish != "" {
+			tab = wishing(tab, map[string]string{"c": c.wish})
+		}
+		prepare(t, target, table("other", 1, "id", int8Type)) // the database
+		if err := target.statements.Exec(ctx, "CREATE TABLE "+target.tableName("there")+" (id Int64, c "+c.column+end); err != nil {
+			t.Fatal(c.column, err)
+		}
+		if _, err := target.Prepare(ctx, tab, apply.Keep, 0); (err == nil) != c.fits {
+			t.Errorf("%s, wished as %q, where %s is there: %v", c.typ.Declared(), c.wish, c.column, err)
+		}
+	}
+}
+
+// What a second start meets is what the first has made.
+func TestATableFitsItself(t *testing.T) {
+	target := open(t, fast)
+	for _, w := range grantedWishes {
+		if err := target.Drop(context.Background(), "itself"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := target.newPlan(wishing(table("itself", 1, "c", w.typ), map[string]string{"c": w.wish})); err != nil {
+			continue // not in a key
+		}
+		for range 2 {
+			prepare(t, target, wishing(table("itself", 1, "c", w.typ), map[string]string{"c": w.wish}))
 		}
 	}
 }

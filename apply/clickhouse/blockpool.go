@@ -31,6 +31,9 @@ func (p *blockPool) get(plan *plan) *block {
 
 func (p *blockPool) put(b *block) {
 	b.reset()
+	for _, c := range b.columns {
+		c.uncount()
+	}
 	size := b.capacity()
 	if size > poolBlockBytes {
 		return

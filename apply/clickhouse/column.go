@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
@@ -36,19 +37,22 @@ type column struct {
 	parts  typemap.FieldReader
 	// scratch is a writer's own: a spec's writers serve many columns at once.
 	scratch []byte
+	// weight is what a container's values took on their way here, which is quick
+	// to know and near what they take.
+	weight int
 	// adjusted counts values that were not kept as they were, by reason.
 	adjusted [reasons]int64
 }
 
 // Reasons for an adjustment are typemap's edges and one of our own.
 const (
-	nullArray = int(typemap.NoCounterpart) + 1 + iota
+	nullContainer = int(typemap.NoCounterpart) + 1 + iota
 	reasons
 )
 
-func reasonName(i int) string {
-	if i == nullArray {
-		return "NULL array"
+func (s *spec) reasonName(i int) string {
+	if i == nullContainer {
+		return "NULL " + strings.ToLower(s.typ.name)
 	}
 	return typemap.Edge(i).String()
 }
@@ -86,15 +90,18 @@ type spec struct {
 	// zero is the string where there is no value.
 	zero string
 	// nullable: the wire has a null map. mayBeNull: the source has NULLs, which
-	// a container, never Nullable, shows as empty.
-	nullable, mayBeNull bool
-	policy              apply.Policy
-	limits              bounds
-	elem                *spec
+	// a container, never Nullable, shows as empty. inside: the column is part of
+	// another, where that would be a value among others.
+	nullable, mayBeNull, inside bool
+	policy                      apply.Policy
+	limits                      bounds
+	elem                        *spec
 	// fields are a tuple's, order says which of them each of the composite's
 	// fields goes to.
 	fields []*spec
 	order  []int
+	// wished: the user has written the type.
+	wished bool
 	// losses and edges are for people: what is kept of no value, and which
 	// values are not held. chosen are the losses that only a wish leads to.
 	losses, chosen []string
@@ -152,11 +159,8 @@ func (c *column) appendNull() error {
 	case c.nullable:
 		c.nulls = append(c.nulls, 1)
 		c.appendZero()
-	case c.shape == shapeArray && c.mayBeNull:
-		c.adjusted[nullArray]++
-		c.appendZero()
-	case c.shape == shapeTuple && c.mayBeNull:
-		c.adjusted[typemap.NullValue]++
+	case c.shape > shapeString && c.mayBeNull && !c.inside:
+		c.adjusted[nullContainer]++
 		c.appendZero()
 	case c.mayBeNull:
 		return &edgeError{typemap.NullValue, c.policy}
@@ -218,6 +222,6 @@ func (c *column) capacity() int {
 }
 
 func (c *column) reset() {
-	c.nulls, c.data, c.ends, c.rows = c.nulls[:0], c.data[:0], c.ends[:0], 0
+	c.nulls, c.data, c.ends, c.rows, c.weight = c.nulls[:0], c.data[:0], c.ends[:0], 0, 0
 	c.below((*column).reset)
 }

@@ -13,6 +13,7 @@ var errShortArray = errors.New("an array has fewer elements than its dimensions 
 // putArray appends an array of any number of dimensions: the column at hand is
 // the outermost, each elem one further in, the last holds the values.
 func putArray(c *column, d change.Datum) (typemap.Edge, error) {
+	c.weight += len(d.Bytes)
 	edge, err := c.meaning.Array(d, &c.array)
 	if err != nil || edge != typemap.Fits {
 		return edge, err
@@ -56,6 +57,7 @@ func (c *column) endArray() {
 
 // putMap appends an array of pairs.
 func putMap(c *column, d change.Datum) (typemap.Edge, error) {
+	c.weight += len(d.Bytes)
 	err := c.meaning.ReadPairs(d, &c.pairs)
 	for err == nil {
 		var key, value change.Datum
@@ -74,6 +76,7 @@ func putMap(c *column, d change.Datum) (typemap.Edge, error) {
 
 // putTuple appends a composite's fields to columns of their own.
 func putTuple(c *column, d change.Datum) (typemap.Edge, error) {
+	c.weight += len(d.Bytes)
 	err := c.meaning.ReadFields(d, &c.parts)
 	for place := 0; err == nil; place++ {
 		var field change.Datum

@@ -87,7 +87,7 @@ func init() {
 		},
 		typemap.Text: {
 			toString, toFixed,
-			{to: []string{"JSON"}, as: "JSON", checked: "anything but an object, a path that is there twice, whole numbers beyond Int64 and UInt64, half a surrogate pair", losses: []string{"JSON: digits of a fraction that a Float64 does not have, the order of keys, NULL members, spaces"}, only: isJSON, onlyText: "json and jsonb, from ClickHouse 25.3", plan: planJSON},
+			{to: []string{"JSON"}, as: "JSON", checked: "anything but an object, a path that is there twice or on the way to another, whole numbers beyond Int64 and UInt64, one of more than 53 bits beside a fraction in an array, half a surrogate pair", losses: []string{"JSON: digits of a fraction that a Float64 does not have, whether a whole number had a point, the order of keys, NULL members and empty objects, spaces; a dot in a name becomes a level"}, only: isJSON, onlyText: "json and jsonb, from ClickHouse 25.3", plan: planJSON},
 			{to: []string{"Decimal"}, as: "Decimal(p, s)", checked: "more digits than it has, NaN, ±infinity", only: isNumeric, onlyText: "numeric", plan: planDecimal},
 			{to: integerNames, as: integersAs, checked: "out of range, a fraction, NaN, ±infinity", only: isNumeric, onlyText: "numeric", plan: planInteger},
 			{to: []string{"Float64"}, as: "Float64", checked: "what a Float64 does not print as the same number", only: isNumeric, onlyText: "numeric", plan: planFloatText},
@@ -133,15 +133,29 @@ func isComposite(m *typemap.Meaning, _ version) bool { return len(m.Fields()) > 
 func isPlainText(m *typemap.Meaning, _ version) bool { return verbatim(m) && !m.JSON && !m.FewValues }
 func hasTime(_ *typemap.Meaning, v version) bool     { return v.hasTime64() }
 
-// valueEdge is a sort of value that a type does not hold, and the nearest one
-// that it does; empty where there is none.
-type valueEdge struct{ value, nearest string }
+// valueEdge is a sort of value that a type does not hold, the nearest one that it
+// does, and what MakeNull makes of it; each empty where there is none.
+type valueEdge struct {
+	value, nearest, null string
+	settled              bool
+}
 
-func (s *spec) edge(value, nearest string) { s.edges = append(s.edges, valueEdge{value, nearest}) }
+func (s *spec) edge(value, nearest string) {
+	s.edges = append(s.edges, valueEdge{value: value, nearest: nearest})
+}
 
 func (s *spec) fixed(width int, put putter) { s.shape, s.width, s.put = shapeFixed, width, put }
 
 func (s *spec) bytes(put putter) { s.shape, s.width, s.put = shapeString, 0, put }
+
+// The OIDs of types that values are read as a second time, or that tables are
+// made of here.
+const (
+	int4OID    = 23
+	textOID    = 25
+	numericOID = 1700
+	uuidOID    = 2950
+)
 
 func exactArgs(t *typeName, n int) error {
 	if len(t.args) != n {

@@ -63,23 +63,30 @@ func planDecimal(s *spec, t *typeName, _ version) error {
 			s.infinities(fmt.Sprintf("±(10^%d - 1) / 10^%d", p, scale))
 			s.edge("NaN", "")
 		}
-		s.planDecimalWidth(p)
+		s.ownDecimal(p)
 		return nil
 	}
 	return s.planOtherDecimal(p, scale)
 }
 
-func (s *spec) planDecimalWidth(precision int) {
+// ownDecimal is the writer of a Decimal that the declaration leads to.
+func (s *spec) ownDecimal(precision int) {
+	puts := map[int]putter{4: putDecimal32, 8: putDecimal64, 16: putDecimal128, 32: putDecimal256}
+	width := decimalWidth(precision)
+	s.fixed(width, puts[width])
+}
+
+// decimalWidth is how many bytes a Decimal of so many digits takes.
+func decimalWidth(precision int) int {
 	switch {
 	case precision <= 9:
-		s.fixed(4, putDecimal32)
+		return 4
 	case precision <= 18:
-		s.fixed(8, putDecimal64)
+		return 8
 	case precision <= 38:
-		s.fixed(16, putDecimal128)
-	default:
-		s.fixed(32, putDecimal256)
+		return 16
 	}
+	return 32
 }
 
 func (s *spec) infinities(nearest string) {
@@ -87,20 +94,14 @@ func (s *spec) infinities(nearest string) {
 }
 
 func planDate32(s *spec, t *typeName, v version) error {
-	s.limits = v.days()
-	lo, hi := dayText(s.limits.lo), dayText(s.limits.hi)
-	s.infinities(hi + ", " + lo)
-	s.edge("before "+lo+", after "+hi, lo+", "+hi)
+	s.days(v.days())
 	s.fixed(4, putDate32)
 	return exactArgs(t, 0)
 }
 
 // planDate is for the type of 2 bytes.
 func planDate(s *spec, t *typeName, _ version) error {
-	s.limits = bounds{0, 1<<16 - 1}
-	lo, hi := dayText(s.limits.lo), dayText(s.limits.hi)
-	s.infinities(hi + ", " + lo)
-	s.edge("before "+lo+", after "+hi, lo+", "+hi)
+	s.days(bounds{0, 1<<16 - 1})
 	s.fixed(2, func(c *column, d change.Datum) (typemap.Edge, error) {
 		v, edge, err := c.meaning.Date(d)
 		v, edge = c.limit(v, edge)
@@ -108,6 +109,13 @@ func planDate(s *spec, t *typeName, _ version) error {
 		return edge, err
 	})
 	return exactArgs(t, 0)
+}
+
+func (s *spec) days(limits bounds) {
+	s.limits = limits
+	lo, hi := dayText(limits.lo), dayText(limits.hi)
+	s.infinities(hi + ", " + lo)
+	s.edge("before "+lo+", after "+hi, lo+", "+hi)
 }
 
 func dayText(days int64) string { return time.Unix(days*24*60*60, 0).UTC().Format(time.DateOnly) }
@@ -139,15 +147,7 @@ func planDateTime64(s *spec, t *typeName, v version) error {
 	if err := s.zoned(t, 1); err != nil {
 		return err
 	}
-	s.limits = v.micros()
-	if digits > 6 {
-		// The count of so small a unit ends in 1677 and 2262; years before 1900
-		// are left to what holds them surely.
-		s.limits = bounds{
-			time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro(),
-			time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro() - 1,
-		}
-	}
+	s.limits = v.micros(digits)
 	s.momentEdges()
 	if digits == 6 {
 		s.fixed(8, putDateTime64)
@@ -256,10 +256,13 @@ func appendLittle(dst []byte, v uint64, width int) []byte {
 	return append(dst, b[:width]...)
 }
 
+// maxFixedString is the server's default for what is not suspicious.
+const maxFixedString = 256
+
 func planFixedString(s *spec, t *typeName, _ version) error {
-	width, ok := t.number(0, 1, 1<<24)
+	width, ok := t.number(0, 1, maxFixedString)
 	if !ok || len(t.args) != 1 {
-		return fmt.Errorf("a FixedString is FixedString(n) with n from 1 to %d bytes", 1<<24)
+		return fmt.Errorf("a FixedString is FixedString(n) with n from 1 to %d bytes: ClickHouse refuses more", maxFixedString)
 	}
 	s.edge(fmt.Sprintf("any other length than %d bytes", width), "")
 	s.fixed(width, func(c *column, d change.Datum) (typemap.Edge, error) {

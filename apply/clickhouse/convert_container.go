@@ -15,19 +15,16 @@ func planArray(s *spec, t *typeName, v version) error {
 	for leaf.name == "Array" {
 		inner, ok := leaf.of("Array")
 		if !ok {
-			return errors.New("an Array is Array(Type)")
+			return errors.New("cannot be an Array without a type: Array(Type)")
 		}
 		leaf, dims = inner, dims+1
 	}
-	// What lies in a domain over an array is an array of its own.
-	for m := s.meaning.Elem; m.Class == typemap.Array && dims > m.Dims; m = m.Elem {
-		for range m.Dims {
-			leaf, dims = named("Array", leaf), dims-1
-		}
-	}
 	elem, err := s.part(s.meaning.Elem, leaf, v, s.meaning.NullElements)
 	if err != nil {
-		return fmt.Errorf("an element %w", err)
+		return fmt.Errorf("its elements: %w", err)
+	}
+	if s.meaning.Dims != dims && !s.meaning.NullElements {
+		return errors.New("is a vector, which has one dimension")
 	}
 	if s.meaning.Dims != dims {
 		s.meaning = s.meaning.WithDimensions(dims)
@@ -50,54 +47,52 @@ func planArray(s *spec, t *typeName, v version) error {
 // pairs on the wire.
 func planMap(s *spec, t *typeName, v version) error {
 	if len(t.args) != 2 || t.args[0].kind != argType || t.args[1].kind != argType {
-		return errors.New("a Map is Map(String, Type)")
+		return errors.New("cannot be a Map but as Map(String, Type)")
 	}
 	text := typemap.Resolve(&change.Type{OID: textOID})
 	key, err := s.part(text, t.args[0].typ, v, false)
 	if err != nil {
-		return fmt.Errorf("a key %w", err)
+		return fmt.Errorf("its keys: %w", err)
 	}
 	if key.nullable {
-		return errors.New("a Map has no NULL for a key")
+		return errors.New("cannot be a Map with NULL for a key")
 	}
 	value, err := s.part(text, t.args[1].typ, v, true)
 	if err != nil {
-		return fmt.Errorf("a value %w", err)
+		return fmt.Errorf("its values: %w", err)
 	}
-	pair := &spec{source: s.source, name: s.name, policy: s.policy, shape: shapeTuple, fields: []*spec{key, value}}
+	pair := &spec{source: s.source, name: s.name, policy: s.policy, shape: shapeTuple, inside: true, typ: named("Tuple"), fields: []*spec{key, value}}
 	s.shape, s.put, s.width, s.elem = shapeArray, putMap, 8, pair
 	s.typ = named("Map", &typeName{name: key.ddl}, &typeName{name: value.ddl})
 	s.sent = named("Map", &typeName{name: key.wire}, &typeName{name: value.wire})
 	return nil
 }
 
-const textOID = 25
-
 // planTuple is for composites. The fields of a named Tuple are found by their
 // names, in any order, those of another by their place.
 func planTuple(s *spec, t *typeName, v version) error {
 	fields := s.meaning.Fields()
 	if len(t.args) != len(fields) {
-		return fmt.Errorf("the type has %d fields, and %s has %d", len(fields), t, len(t.args))
+		return fmt.Errorf("has %d fields, and %s has %d", len(fields), t, len(t.args))
 	}
 	s.fields, s.order = make([]*spec, len(fields)), make([]int, len(fields))
 	typ, sent := &typeName{name: "Tuple"}, &typeName{name: "Tuple"}
 	taken := map[int]bool{}
 	for place, arg := range t.args {
 		if arg.kind != argType {
-			return errors.New("a Tuple is Tuple(field Type, …)")
+			return errors.New("cannot be a Tuple but as Tuple(field Type, …)")
 		}
 		from := place
 		if arg.field != "" {
 			from = fieldNamed(fields, arg.field)
 		}
 		if from < 0 || taken[from] {
-			return fmt.Errorf("the type has no further field %s", change.QuoteIdent(arg.field))
+			return fmt.Errorf("has no further field %s", change.QuoteIdent(arg.field))
 		}
 		taken[from] = true
 		part, err := s.part(fields[from].Meaning, arg.typ, v, true)
 		if err != nil {
-			return fmt.Errorf("field %s %w", change.QuoteIdent(fields[from].Name), err)
+			return fmt.Errorf("its field %s: %w", change.QuoteIdent(fields[from].Name), err)
 		}
 		s.fields[place], s.order[from] = part, place
 		typ.args = append(typ.args, typeArg{field: arg.field, typ: &typeName{name: part.ddl}})

@@ -46,6 +46,13 @@ func planInteger(s *spec, t *typeName, _ version) error {
 	width := bits / 8
 	if !s.narrower(bits, signed) {
 		lo, hi := integerBounds(width, signed)
+		if isNumeric(s.meaning, version{}) && bits == 256 {
+			// Numerics are read through as many digits as a Decimal has.
+			hi = "10^76 - 1"
+			if signed {
+				lo = "-(10^76 - 1)"
+			}
+		}
 		s.edge("below "+lo+", above "+hi, lo+", "+hi)
 	}
 	read := readWhole(s.meaning)
@@ -164,9 +171,6 @@ func narrow(v [4]uint64, width int, signed bool) (b [32]byte, edge typemap.Edge)
 // planOtherDecimal is for a Decimal that the declaration does not lead to.
 func (s *spec) planOtherDecimal(precision, scale int) error {
 	read := decimalReader(s.meaning, precision, scale)
-	if read == nil {
-		return fmt.Errorf("it cannot be another Decimal than its own")
-	}
 	if m := s.meaning; m.Class != typemap.Decimal || precision-scale < m.Precision-m.Scale || scale < m.Scale {
 		s.edge(fmt.Sprintf("more than %d digits before the point, more than %d behind it", precision-scale, scale), "the nearest")
 	}
@@ -174,15 +178,7 @@ func (s *spec) planOtherDecimal(precision, scale int) error {
 		s.infinities("the nearest")
 		s.edge("NaN", "")
 	}
-	width := 32
-	switch {
-	case precision <= 9:
-		width = 4
-	case precision <= 18:
-		width = 8
-	case precision <= 38:
-		width = 16
-	}
+	width := decimalWidth(precision)
 	s.fixed(width, func(c *column, d change.Datum) (typemap.Edge, error) {
 		v, edge, err := read(d)
 		for i := 0; i < width; i += 8 {
@@ -194,42 +190,42 @@ func (s *spec) planOtherDecimal(precision, scale int) error {
 }
 
 // decimalReader decodes a class of numbers as a Decimal: numerics as they come,
-// whole numbers by way of their digits. nil where there is none.
+// whole numbers and hundredths of money by way of their digits.
 func decimalReader(m *typemap.Meaning, precision, scale int) func(change.Datum) ([4]uint64, typemap.Edge, error) {
 	if as, ok := m.AsDecimal(precision, scale); ok {
 		return as.Decimal256
 	}
-	if m.Class > typemap.Uint64 {
-		return nil
-	}
 	numeric := typemap.Resolve(&change.Type{OID: numericOID, Modifier: -1})
 	as, _ := numeric.AsDecimal(precision, scale)
-	whole := m.Class <= typemap.Int64
 	return func(d change.Datum) ([4]uint64, typemap.Edge, error) {
-		var digits [24]byte
-		var text []byte
-		if whole {
-			v, err := m.Int(d)
-			if err != nil {
-				return [4]uint64{}, typemap.Fits, err
-			}
-			text = strconv.AppendInt(digits[:0], v, 10)
-		} else {
-			v, err := m.Uint(d)
-			if err != nil {
-				return [4]uint64{}, typemap.Fits, err
-			}
-			text = strconv.AppendUint(digits[:0], v, 10)
+		var room [24]byte
+		text, err := appendDigits(room[:0], m, d)
+		if err != nil {
+			return [4]uint64{}, typemap.Fits, err
 		}
 		return as.Decimal256(change.Datum{Format: change.Text, Bytes: text})
 	}
 }
 
-// The OIDs of types that values are read as a second time.
-const (
-	numericOID = 1700
-	uuidOID    = 2950
-)
+// appendDigits prints a number as PostgreSQL prints a numeric.
+func appendDigits(dst []byte, m *typemap.Meaning, d change.Datum) ([]byte, error) {
+	switch {
+	case m.Class == typemap.Decimal: // money
+		cents, _, err := m.Decimal64(d)
+		whole, part := cents/100, cents%100
+		if cents < 0 {
+			dst, part = append(dst, '-'), -part
+			return append(dst, fmt.Sprintf("%d.%02d", uint64(-(whole+1))+1, part)...), err
+		}
+		return append(dst, fmt.Sprintf("%d.%02d", whole, part)...), err
+	case m.Class <= typemap.Int64:
+		v, err := m.Int(d)
+		return strconv.AppendInt(dst, v, 10), err
+	default:
+		v, err := m.Uint(d)
+		return strconv.AppendUint(dst, v, 10), err
+	}
+}
 
 func putNarrowFloat(c *column, d change.Datum) (typemap.Edge, error) {
 	v, err := c.meaning.Float(d)

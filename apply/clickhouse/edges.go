@@ -23,15 +23,13 @@ func (c *column) adjust(edge typemap.Edge, err error) error {
 		}
 		c.rows++
 	case apply.MakeNull:
-		if !c.nullable && (c.elem == nil || !c.mayBeNull) {
+		if !c.nullable && (c.shape <= shapeString || !c.mayBeNull || c.inside) {
 			return &edgeError{edge, c.policy}
 		}
 		if c.shape == shapeFixed {
 			c.data = c.data[:len(c.data)-c.width]
 		}
-		if err := c.appendNull(); err != nil {
-			return err
-		}
+		c.appendDefault() // what is counted is the edge
 	default:
 		return &edgeError{edge, c.policy}
 	}
@@ -61,9 +59,15 @@ func (c *column) limit(v int64, edge typemap.Edge) (int64, typemap.Edge) {
 func (c *column) adjustments(report func(column, reason string, n int64)) {
 	for i, n := range c.adjusted {
 		if n > 0 {
-			report(c.name, reasonName(i), n)
+			report(c.source, c.reasonName(i), n)
 			c.adjusted[i] = 0
 		}
 	}
 	c.below(func(part *column) { part.adjustments(report) })
+}
+
+// uncount forgets the adjustments of values that were not sent.
+func (c *column) uncount() {
+	c.adjusted = [reasons]int64{}
+	c.below((*column).uncount)
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
-	"github.com/pgsluice/pgsluice/typemap"
 )
 
 var _ apply.Inspector = (*Target)(nil)
@@ -21,13 +20,13 @@ func (t *Target) Server() apply.ServerPlan {
 }
 
 // Plan implements [apply.Inspector].
-func (t *Target) Plan(ctx context.Context, table *apply.Table) (*apply.TablePlan, error) {
+func (t *Target) Plan(ctx context.Context, table *apply.Table, existing apply.Existing) (*apply.TablePlan, error) {
 	p, missing, err := t.fitted(ctx, table)
 	if err != nil {
 		return nil, err
 	}
 	plan := &apply.TablePlan{Table: p.name}
-	if plan.Statements, err = t.statementsFor(ctx, p, missing); err != nil {
+	if plan.Statements, err = t.statementsFor(ctx, p, missing, existing); err != nil {
 		return nil, t.failed(ctx, "plan table "+p.name, err)
 	}
 	for i, s := range p.specs {
@@ -38,7 +37,7 @@ func (t *Target) Plan(ctx context.Context, table *apply.Table) (*apply.TablePlan
 
 // statementsFor are what Prepare would run: for a table that is not there, where
 // missing is nil, or for the columns that one lacks.
-func (t *Target) statementsFor(ctx context.Context, p *plan, missing []int) (statements []string, err error) {
+func (t *Target) statementsFor(ctx context.Context, p *plan, missing []int, existing apply.Existing) (statements []string, err error) {
 	if missing == nil {
 		there, err := t.hasDatabase(ctx)
 		if err != nil {
@@ -50,6 +49,9 @@ func (t *Target) statementsFor(ctx context.Context, p *plan, missing []int) (sta
 		return append(statements, p.createTable(t.tableSettings())), nil
 	}
 	empty, err := t.isEmpty(ctx, p)
+	if existing == apply.Truncate && !empty {
+		statements, empty = append(statements, "TRUNCATE TABLE "+p.name), true
+	}
 	for _, i := range missing {
 		if err != nil {
 			return nil, err
@@ -98,8 +100,8 @@ func (s *spec) describe(from *change.Type) apply.ColumnPlan {
 
 func (s *spec) becomes(e valueEdge) string {
 	switch {
-	case s.policy == apply.MakeNull && (s.nullable || s.shape == shapeArray && s.mayBeNull && s.meaning.Class != typemap.Text):
-		return "NULL"
+	case s.policy == apply.MakeNull && e.null != "":
+		return e.null
 	case s.policy == apply.Clamp && e.nearest != "":
 		return e.nearest
 	}

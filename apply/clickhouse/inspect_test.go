@@ -34,7 +34,7 @@ func TestAPlanIsWhatPrepareDoes(t *testing.T) {
 		OnUnrepresentable: map[string]apply.Policy{"n": apply.MakeNull, "price": apply.Fail},
 		PartitionBy:       "intDiv(id, 1000)",
 	}
-	p, err := target.Plan(ctx, tab)
+	p, err := target.Plan(ctx, tab, apply.Refuse)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,12 +66,12 @@ func TestAPlanIsWhatPrepareDoes(t *testing.T) {
 		}
 	}
 	prepare(t, target, tab)
-	if p, err = target.Plan(ctx, tab); err != nil || len(p.Statements) != 0 {
+	if p, err = target.Plan(ctx, tab, apply.Refuse); err != nil || len(p.Statements) != 0 {
 		t.Errorf("a second plan: %q, %v", p.Statements, err)
 	}
 	tab.Relation.Columns = append(tab.Relation.Columns, change.Column{Name: "more", Type: int4Type})
 	tab = &apply.Table{Relation: tab.Relation, Name: tab.Name, Wishes: tab.Wishes}
-	if p, err = target.Plan(ctx, tab); err != nil || len(p.Statements) != 1 || !strings.Contains(p.Statements[0], "ADD COLUMN IF NOT EXISTS `more`") {
+	if p, err = target.Plan(ctx, tab, apply.Refuse); err != nil || len(p.Statements) != 1 || !strings.Contains(p.Statements[0], "ADD COLUMN IF NOT EXISTS `more`") {
 		t.Errorf("with one more column: %+v, %v", p, err)
 	}
 }
@@ -80,16 +80,20 @@ func TestPartitionsKeepAKeyTogether(t *testing.T) {
 	target := open(t, nil)
 	ctx := context.Background()
 	for by, says := range map[string]string{
-		"toYYYYMM(created)":         "column created is not in the key",
-		"(id, created)":             "column created is not in the key",
-		"`created`":                 "column created is not in the key",
+		"toYYYYMM(created)":         "created is not in the key",
+		"(id, created)":             "created is not in the key",
+		"`created`":                 "created is not in the key",
 		"toYYYYMM(":                 "partition_by toYYYYMM(",
 		"1; DROP DATABASE default":  "partition_by",
-		"intDiv(id, 1000), created": "column created is not in the key",
+		"intDiv(id, 1000), created": "created is not in the key",
+		"_version":                  "_version is not in the key",
+		"toYear(created AS d)":      "created is not in the key",
+		"created.size0":             `"created.size0" is not in the key`,
+		"(x -> x + id)(1)":          "partition_by",
 	} {
 		tab := table("parts", 1, "id", int8Type, "created", stampType)
 		tab.Wishes.PartitionBy = by
-		_, err := target.Plan(ctx, tab)
+		_, err := target.Plan(ctx, tab, apply.Refuse)
 		if err == nil || !fault.IsUsage(err) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", by, err)
 		}
@@ -213,6 +217,71 @@ func TestChecksOfATable(t *testing.T) {
 
 	if left := target.queryOnes(t, "SELECT name FROM system.tables WHERE database = "+text(target.address.database)); !slices.Equal(left, []string{"t"}) {
 		t.Errorf("the checks have left %v", left)
+	}
+}
+
+// What the server alone can say is said before the run, by a table that is made
+// and gone again.
+func TestTheServerIsAskedForWishes(t *testing.T) {
+	target := open(t, nil)
+	prepare(t, target, table("other", 1, "id", int8Type))
+	wished := func(typ *change.Type, wish string) *apply.Table {
+		return wishing(table("t", 1, "id", int8Type, "c", typ), map[string]string{"c": wish})
+	}
+	for _, tab := range []*apply.Table{
+		wished(weatherType, "Enum8('sun' = 300)"), wished(weatherType, "Enum8('sun' = 1, 'rain' = 1)"), wished(stampTZType, "DateTime64(6, 'Mars/Base')"),
+	} {
+		f := finding(t, findings(t, target, checkTable, apply.Refuse, tab), fault.LevelError, "the server refuses")
+		if !f.Usage {
+			t.Errorf("%s is not the configuration's fault", tab.Wishes.Types["c"])
+		}
+	}
+	for _, by := range []string{"rand()", "no_such_function(id)"} {
+		tab := table("t", 1, "id", int8Type)
+		tab.Wishes.PartitionBy = by
+		finding(t, findings(t, target, checkTable, apply.Refuse, tab), fault.LevelError, "the server refuses")
+	}
+	finding(t, findings(t, target, checkTable, apply.Refuse, wished(weatherType, "Enum8('sun' = 1)")), fault.LevelOK)
+	if err := target.sweep(context.Background(), 0); err != nil {
+		t.Error(err)
+	}
+	all := "SELECT name FROM system.tables WHERE database = " + text(target.address.database)
+	if left := target.queryOnes(t, all); !slices.Equal(left, []string{"other"}) {
+		t.Errorf("the checks have left %v", left)
+	}
+	// A check that was killed leaves one, and a later one removes it.
+	if err := target.statements.Exec(context.Background(), "CREATE TABLE "+target.tableName(throwaways+"left")+" (a Int8) ENGINE = Memory"); err != nil {
+		t.Fatal(err)
+	}
+	finding(t, findings(t, target, checkRights, apply.Refuse), fault.LevelOK)
+	if left := target.queryOnes(t, all+" ORDER BY name"); len(left) != 2 {
+		t.Errorf("a table that another check may be using was removed: %v", left)
+	}
+	if err := target.sweep(context.Background(), 0); err != nil {
+		t.Error(err)
+	}
+	if left := target.queryOnes(t, all); !slices.Equal(left, []string{"other"}) {
+		t.Errorf("%v is left", left)
+	}
+}
+
+func TestPlansSayWhatPoliciesDo(t *testing.T) {
+	target := open(t, func(o *Options) { o.OnUnrepresentable = apply.MakeNull })
+	tab := wishing(table("t", 1, "id", int8Type, "dates!", arrayOf(dateType, 1), "days", arrayOf(dateType, 1), "d!", dateType), map[string]string{"days": "Array(Date)"})
+	p, err := target.Plan(context.Background(), tab, apply.Refuse)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for column, want := range map[string][]apply.EdgePlan{
+		"dates": {{Value: "infinity, -infinity", Becomes: "NULL"}, {Value: "other dimensions than 1", Becomes: "stops the table"}},
+		"days":  {{Value: "infinity, -infinity", Becomes: "stops the table"}, {Value: "NULL inside", Becomes: "stops the table"}, {Value: "other dimensions than 1", Becomes: "empty"}},
+		"d":     {{Value: "infinity, -infinity", Becomes: "stops the table"}},
+	} {
+		for _, e := range want {
+			if c := columnNamed(t, p, column); !slices.Contains(c.Edges, e) {
+				t.Errorf("column %s: %+v, want %+v", column, c.Edges, e)
+			}
+		}
 	}
 }
 

@@ -76,11 +76,12 @@ func (l *loader) Append(values []change.Datum, p change.Position) error {
 	return nil
 }
 
-// oversized is asked for every row, and so looks into arrays only now and then.
+// oversized is asked for every row, and so looks into containers only now and
+// then; what large ones brought counts at once.
 func (b *block) oversized() bool {
 	n := b.rows * b.plan.fixed
 	for _, c := range b.loose {
-		n += len(c.data)
+		n += len(c.data) + c.weight
 	}
 	return n >= loadBytes || b.rows&31 == 0 && b.size() >= loadBytes
 }

@@ -61,6 +61,9 @@ func database(t testing.TB) string {
 	}, t.Name())
 }
 
+// fast leaves out waiting for the disk.
+func fast(o *Options) { o.DSN += "?durable=false" }
+
 // open gives a target on a database of the test's own, which does not exist yet.
 func open(t testing.TB, adjust func(*Options)) *Target {
 	t.Helper()

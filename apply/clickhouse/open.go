@@ -29,7 +29,7 @@ type Options struct {
 	// Log defaults to slog.Default.
 	Log *slog.Logger
 	// Adjusted is told of values that were not kept as they were, by the
-	// target's table and column. It is called from several goroutines.
+	// source's table and column. It is called from several goroutines.
 	Adjusted func(table, column, reason string, n int64)
 }
 
@@ -122,18 +122,19 @@ func (t *Target) Close() error {
 
 // report passes a block's adjusted values on, and logs each kind once.
 func (t *Target) report(b *block) {
+	table := b.plan.table.Relation.String()
 	for _, c := range b.columns {
 		c.adjustments(func(column, reason string, n int64) {
 			if t.opts.Adjusted != nil {
-				t.opts.Adjusted(b.plan.table.Name, column, reason, n)
+				t.opts.Adjusted(table, column, reason, n)
 			}
+			kind := [3]string{table, column, reason}
 			t.mu.Lock()
-			seen := t.logged[[3]string{b.plan.table.Name, column, reason}]
-			t.logged[[3]string{b.plan.table.Name, column, reason}] = true
+			seen := t.logged[kind]
+			t.logged[kind] = true
 			t.mu.Unlock()
 			if !seen {
-				t.log.Warn("values are adjusted to what the column can hold",
-					"table", b.plan.table.Relation.String(), "column", column, "reason", reason)
+				t.log.Warn("values are adjusted to what the column can hold", "table", table, "column", column, "reason", reason)
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pgsluice/pgsluice/change"
@@ -31,13 +32,12 @@ func (t *Target) checkPartition(ctx context.Context, p *plan) error {
 		if !ok || len(p.key) == 0 {
 			continue // rows without a key do not change, and so stay where they are
 		}
-		for i, s := range p.specs {
-			if s.name == name && !p.inKey[i] {
-				return fault.Usage(
-					fmt.Errorf("partition_by %s: column %s is not in the key (%s), so rows of one key could lie in several partitions and would never meet",
-						by, change.QuoteIdent(name), idents(p.keyNames())),
-					"partition by columns of the key; a column is added to it with order_by, where the source's table has REPLICA IDENTITY FULL")
-			}
+		name, _, _ = strings.Cut(name, " (alias ")
+		if !slices.Contains(p.keyNames(), name) {
+			return fault.Usage(
+				fmt.Errorf("partition_by %s: %s is not in the key (%s), so rows of one key could lie in several partitions and would never meet",
+					by, change.QuoteIdent(name), idents(p.keyNames())),
+				"partition by columns of the key; a column is added to it with order_by, where the source's table has REPLICA IDENTITY FULL")
 		}
 	}
 	return rows.Err()

@@ -2,6 +2,8 @@ package clickhouse
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
@@ -98,10 +100,8 @@ func nameColumn(names map[string]string, s *spec) error {
 }
 
 func (p *plan) finish() {
-	names := make([]string, 0, len(p.specs)+2)
 	p.fixed = versionSpec.width + deletedSpec.width
 	for _, s := range p.specs {
-		names = append(names, s.name)
 		if s.shape == shapeFixed {
 			p.fixed += s.width
 		}
@@ -109,7 +109,29 @@ func (p *plan) finish() {
 			p.fixed++
 		}
 	}
-	p.insert = "INSERT INTO " + p.name + " (" + idents(append(names, versionColumn, deletedColumn)) + ") VALUES"
+	p.insert = p.insertStatement()
+}
+
+// insertStatement is the INSERT up to the values. The server makes of what is
+// sent what the columns are, but for JSON: of how to read it the settings only
+// speak to a query.
+func (p *plan) insertStatement() string {
+	var names, sent, read []string
+	asks := false
+	for _, s := range append(slices.Clone(p.specs), versionSpec, deletedSpec) {
+		names = append(names, s.name)
+		sent = append(sent, ident(s.name)+" "+s.wire)
+		expression := ident(s.name)
+		if s.converted && strings.Contains(s.ddl, "JSON") {
+			expression, asks = "CAST("+expression+", "+text(s.ddl)+")", true
+		}
+		read = append(read, expression)
+	}
+	into := "INSERT INTO " + p.name + " (" + idents(names) + ") "
+	if !asks {
+		return into + "VALUES"
+	}
+	return into + "SELECT " + strings.Join(read, ", ") + " FROM input(" + text(strings.Join(sent, ", ")) + ") FORMAT Native"
 }
 
 func (t *Target) tableName(name string) string {

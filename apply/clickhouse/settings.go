@@ -20,6 +20,11 @@ var insertSettings = []ch.Setting{
 	// One block is written by one thread. To hand it from thread to thread, as
 	// the server does otherwise, costs a small block a tenth of its time.
 	{Key: "max_threads", Value: "1"},
+	// A text in JSON stays one, though it looks like a date, and a boolean is no
+	// number.
+	{Key: "input_format_try_infer_dates", Value: "0"},
+	{Key: "input_format_try_infer_datetimes", Value: "0"},
+	{Key: "input_format_json_read_bools_as_numbers", Value: "0"},
 }
 
 // selectSettings travel with every read of wire bytes.

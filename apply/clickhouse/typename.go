@@ -1,7 +1,9 @@
 package clickhouse
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -237,4 +239,32 @@ func (p *typeParser) quoted() string {
 	}
 	p.fail("a quote is not closed")
 	return ""
+}
+
+// sameType says whether two spellings are one type: the server sorts an Enum by
+// its numbers, quotes what it takes for a keyword, and writes escapes of its own.
+func sameType(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, errX := parseType(a)
+	y, errY := parseType(b)
+	return errX == nil && errY == nil && x.sorted().String() == y.sorted().String()
+}
+
+// sorted is the type with the labels of its enums in the order of their numbers.
+func (t *typeName) sorted() *typeName {
+	c := &typeName{name: t.name, args: slices.Clone(t.args)}
+	for i, a := range c.args {
+		if a.kind == argType {
+			c.args[i].typ = a.typ.sorted()
+		}
+	}
+	slices.SortStableFunc(c.args, func(a, b typeArg) int {
+		if a.kind != argLabel || b.kind != argLabel {
+			return 0
+		}
+		return cmp.Compare(a.number, b.number)
+	})
+	return c
 }

@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,32 +31,47 @@ func newSpec(c *change.Column, inKey bool, v version, policy apply.Policy, w *ap
 		// A clamped key would be another row's key.
 		s.policy = apply.Fail
 	}
-	typ, wished := v.typeOf(s.meaning), false
+	typ := v.typeOf(s.meaning)
+	if inKey && isContainer(typ.name) {
+		typ = named("String") // rows are told apart by the text as well
+	}
 	if wish, ok := w.Types[c.Name]; ok {
 		var err error
 		if typ, err = parseType(wish); err != nil {
 			return nil, fault.Usage(fmt.Errorf("column %s: %w", change.QuoteIdent(c.Name), err), "")
 		}
-		wished = true
+		s.wished = true
 	}
 	err := s.become(typ, v)
 	if err == nil && inKey {
 		err = s.checkKey()
 	}
-	if err != nil && wished {
-		return nil, fault.Usage(fmt.Errorf("column %s %s: %w", change.QuoteIdent(c.Name), c.Type, err),
-			"what a column of this type can be: "+s.choices(v))
+	if err != nil {
+		choices := "what a column of this type can be: " + choices(s.meaning, v)
+		var cannot *cannotBe
+		if errors.As(err, &cannot) {
+			choices = "what it can be: " + cannot.choices
+		}
+		return nil, fault.Usage(fmt.Errorf("column %s, %s: %w", change.QuoteIdent(c.Name), c.Type.Declared(), err), choices)
 	}
-	return s, err
+	return s, nil
 }
+
+// cannotBe is a type that values of a class have no way to.
+type cannotBe struct {
+	typ     *typeName
+	choices string
+}
+
+func (e *cannotBe) Error() string { return "cannot be " + e.typ.String() }
 
 // checkKey refuses what cannot order rows.
 func (s *spec) checkKey() error {
 	switch {
 	case s.nullable:
-		return fmt.Errorf("it is in the key, which cannot be Nullable")
+		return errors.New("is in the key, which cannot be Nullable")
 	case s.shape > shapeString, s.typ.name == "JSON":
-		return fmt.Errorf("it is in the key, which ClickHouse cannot order by %s", s.typ.name)
+		return fmt.Errorf("is in the key, which ClickHouse cannot order by %s", s.typ.name)
 	}
 	return nil
 }
@@ -85,7 +101,10 @@ func (v version) bareType(m *typemap.Meaning) *typeName {
 		return named("String")
 	case typemap.Array:
 		elem := v.bareType(m.Elem) // a dictionary inside arrays gains nothing
-		if m.NullElements && !isContainer(elem.name) {
+		if m.NullElements && isContainer(elem.name) {
+			elem = named("String") // as text it can be NULL
+		}
+		if m.NullElements {
 			elem = named("Nullable", elem)
 		}
 		for range m.Dims {
@@ -123,7 +142,7 @@ func (s *spec) plan(typ *typeName, v version, nullable bool) error {
 	bare, wantsNull := inner.of("Nullable")
 	c := conversionTo(s.meaning, bare.name, v)
 	if c == nil {
-		return fmt.Errorf("it cannot be %s", typ)
+		return &cannotBe{typ, choices(s.meaning, v)}
 	}
 	s.typ, s.sent = bare, bare
 	if err := c.plan(s, bare, v); err != nil {
@@ -138,6 +157,7 @@ func (s *spec) plan(typ *typeName, v version, nullable bool) error {
 		return fmt.Errorf("LowCardinality pays for String and FixedString alone, and ClickHouse refuses it for %s", s.typ)
 	}
 	s.nullable = (nullable || wantsNull) && !container
+	s.settleEdges()
 	s.ddl = nullableType(s.typ.String(), s.nullable)
 	if dictionary {
 		s.ddl = "LowCardinality(" + s.ddl + ")"
@@ -149,16 +169,32 @@ func (s *spec) plan(typ *typeName, v version, nullable bool) error {
 
 // part plans a column inside another: an array's elements, a tuple's field.
 func (s *spec) part(m *typemap.Meaning, typ *typeName, v version, mayBeNull bool) (*spec, error) {
-	p := &spec{source: s.source, name: s.name, meaning: m, policy: s.policy, mayBeNull: mayBeNull}
+	p := &spec{source: s.source, name: s.name, meaning: m, policy: s.policy, mayBeNull: mayBeNull, inside: true}
 	if err := p.plan(typ, v, false); err != nil {
 		return nil, err
 	}
-	if mayBeNull && !p.nullable && p.shape <= shapeString {
-		p.edges = append(p.edges, valueEdge{value: "NULL inside"})
+	if mayBeNull && !p.nullable {
+		p.edges = append(p.edges, valueEdge{value: "NULL inside", settled: true})
 	}
 	s.edges = append(s.edges, p.edges...)
 	s.losses, s.chosen = append(s.losses, p.losses...), append(s.chosen, p.chosen...)
 	return p, nil
+}
+
+// settleEdges notes what MakeNull makes of the values that the column does not
+// hold. Those of its parts are settled already.
+func (s *spec) settleEdges() {
+	for i := range s.edges {
+		e := &s.edges[i]
+		switch {
+		case e.settled:
+		case s.nullable:
+			e.null = "NULL"
+		case s.shape > shapeString && s.mayBeNull && !s.inside:
+			e.null = "empty"
+		}
+		e.settled = true
+	}
 }
 
 func nullableType(name string, nullable bool) string {
@@ -187,11 +223,11 @@ func conversionTo(m *typemap.Meaning, name string, v version) *conversion {
 	return nil
 }
 
-// choices lists the types that a column can have.
-func (s *spec) choices(v version) string {
+// choices lists the types that values can have.
+func choices(m *typemap.Meaning, v version) string {
 	var names []string
-	for i := range conversions[s.meaning.Class] {
-		if c := &conversions[s.meaning.Class][i]; c.only == nil || c.only(s.meaning, v) {
+	for i := range conversions[m.Class] {
+		if c := &conversions[m.Class][i]; c.only == nil || c.only(m, v) {
 			names = append(names, c.as)
 		}
 	}

@@ -58,9 +58,14 @@ func (v version) days() bounds {
 	return bounds{lo.Unix() / day, hi.Unix()/day - 1}
 }
 
-// micros bounds DateTime64(6).
-func (v version) micros() bounds {
+// micros bounds a DateTime64 of so many digits. The count of a unit below the
+// microsecond ends in 1677 and 2262; years before 1900 are left to what holds
+// them surely.
+func (v version) micros(digits int) bounds {
 	lo, hi := v.years()
+	if digits > 6 {
+		lo, hi = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
 	return bounds{lo.UnixMicro(), hi.UnixMicro() - 1}
 }
 

@@ -41,6 +41,7 @@ var grantedWishes = []struct {
 	{numericType(0, 0), "UInt256", "Nullable(UInt256)", [][2]string{{"115792089237316195423570985008687907853269984665640564039457584007913129639935", no}, {"18446744073709551616", "18446744073709551616"}, {"1.5", no}, {"-1", no}, {"Infinity", no}}},
 	{numericType(20, 0), "Int64", "Nullable(Int64)", [][2]string{{"9223372036854775807", "9223372036854775807"}, {"9223372036854775808", no}}},
 	{numericType(0, 0), "Float64", "Nullable(Float64)", [][2]string{{"0.1", "0.1"}, {"1.50", "1.5"}, {"0.00", "0"}, {"1234567890123456789", no}, {"NaN", "nan"}, {"1000000", "1000000"}}},
+	{moneyType, "Decimal(38, 4)", "Nullable(Decimal(38, 4))", [][2]string{{"-$0.05", "-0.05"}, {"$1,234.50", "1234.5"}, {"-$92,233,720,368,547,758.08", "-92233720368547758.08"}}},
 	{moneyType, "String", "Nullable(String)", [][2]string{{"$1,234.50", "$1,234.50"}}},
 	{boolType, "UInt8", "Nullable(UInt8)", [][2]string{{"t", "1"}, {"f", "0"}}},
 	{textType, "LowCardinality(String)", "LowCardinality(Nullable(String))", [][2]string{{"a", "a"}, {"", ""}}},
@@ -68,7 +69,7 @@ var grantedWishes = []struct {
 		{`{"a":` + strings.Repeat("[", 1500) + strings.Repeat("]", 1500) + "}", no},
 		{`{"":1, "a":{}, "b":null}`, `{"":1}`},
 		{`{"a":1,"a":{"b":2}}`, no},
-		{`{"a":1,"a.b":2}`, `{"a":1,"a":{"b":2}}`},
+
 		{`{"a":{"b":1},"a":{"c":1}}`, no},
 		{`{"a":{},"a":1}`, no},
 	}},
@@ -108,7 +109,7 @@ func wishing(tab *apply.Table, types map[string]string) *apply.Table {
 }
 
 func TestWishesForTypes(t *testing.T) {
-	target := open(t, func(o *Options) { o.DSN += "?durable=false" })
+	target := open(t, fast)
 	for _, w := range grantedWishes {
 		tab := wishing(table("wished", 1, "id", int8Type, "c", w.typ), map[string]string{"c": w.wish})
 		if err := target.Drop(context.Background(), tab.Name); err != nil {
@@ -138,7 +139,6 @@ func TestWishesForTypes(t *testing.T) {
 		for _, v := range w.values {
 			if v[1] != no {
 				readsBack(t, target, tab, v[0], v[1])
-				break
 			}
 		}
 	}
@@ -213,12 +213,14 @@ func TestWishesThatCannotBeGranted(t *testing.T) {
 		{stampType, "DateTime64(3, 'Europe/Berlin')", "'UTC'"},
 		{stampTZType, "DateTime64", "digits"},
 		{stampTZType, "DateTime64(10)", "digits"},
-		{arrayOf(int4Type, 1), "Array(UUID)", "an element it cannot be UUID"},
+		{arrayOf(int4Type, 1), "Array(UUID)", "its elements: cannot be UUID"},
 		{arrayOf(int4Type, 1), "Nullable(Array(Int32))", "cannot be Nullable"},
 		{pairType, "Tuple(Int32)", "has 2 fields"},
 		{pairType, "Tuple(a Int32, z String)", "no further field z"},
 		{pairType, "Tuple(a Int32, a Int32)", "no further field a"},
-		{hstoreType, "Map(String, Int32)", "a value it cannot be Int32"},
+		{vectorType, "Array(Array(Float32))", "one dimension"},
+		{textType, "FixedString(257)", "FixedString(n)"},
+		{hstoreType, "Map(String, Int32)", "its values: cannot be Int32"},
 		{hstoreType, "Map(String)", "Map(String, Type)"},
 		{moodType, "Enum8", "lists its labels"},
 		{textType, strings.Repeat("Array(", 50) + "Int8" + strings.Repeat(")", 50), "too deeply"},
