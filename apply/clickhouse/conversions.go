@@ -13,9 +13,9 @@ type conversion struct {
 	// to are the types' names, as is how they are written, for messages.
 	to []string
 	as string
-	// checked says which values of the class the types do not hold; each value
-	// is looked at, and on_unrepresentable decides. Empty where all are held.
-	checked string
+	// sample is a type written out, for the page that lists them; as where that
+	// is one.
+	sample string
 	// losses are what is not kept of any value.
 	losses []string
 	// only limits the way to some types of the class, or servers.
@@ -35,10 +35,10 @@ const integersAs = "Int8 to Int256, UInt8 to UInt256"
 
 var (
 	toString  = conversion{to: []string{"String"}, as: "String", plan: planString}
-	toInteger = conversion{to: integerNames, as: integersAs, checked: "out of range", plan: planInteger}
-	toDecimal = conversion{to: []string{"Decimal"}, as: "Decimal(p, s)", checked: "more digits than it has, NaN, ±infinity", plan: planDecimal}
+	toInteger = conversion{to: integerNames, as: integersAs, sample: "UInt8", plan: planInteger}
+	toDecimal = conversion{to: []string{"Decimal"}, as: "Decimal(p, s)", sample: "Decimal(9, 2)", plan: planDecimal}
 	toDouble  = conversion{to: []string{"Float64"}, as: "Float64", plan: planFloat}
-	toFixed   = conversion{to: []string{"FixedString"}, as: "FixedString(n)", checked: "any other length than n bytes", plan: planFixedString}
+	toFixed   = conversion{to: []string{"FixedString"}, as: "FixedString(n)", sample: "FixedString(16)", plan: planFixedString}
 )
 
 // integers is the list of a class of whole numbers: its own type first.
@@ -49,8 +49,8 @@ func integers(own string, more ...conversion) []conversion {
 
 func moments(own string) []conversion {
 	return []conversion{
-		{to: []string{"DateTime64"}, as: own, checked: "±infinity, before the year 1 or after 9999 (before ClickHouse 26.7: 1900 to 2299; with more than 6 digits: 1900 to 2261), digits of the second that it has not", plan: planDateTime64},
-		{to: []string{"DateTime"}, as: "DateTime('UTC')", checked: "±infinity, before 1970 or after 2106-02-07 06:28:15, fractions of a second", plan: planDateTime},
+		{to: []string{"DateTime64"}, as: own, plan: planDateTime64},
+		{to: []string{"DateTime"}, as: "DateTime('UTC')", plan: planDateTime},
 		toString,
 	}
 }
@@ -61,7 +61,7 @@ var conversions map[typemap.Class][]conversion
 // In init, because the writers of containers look into the table again.
 func init() {
 	conversions = map[typemap.Class][]conversion{
-		typemap.Int16:  integers("Int16", conversion{to: []string{"Float32", "Float64"}, as: "Float32, Float64", plan: planFloat}),
+		typemap.Int16:  integers("Int16", conversion{to: []string{"Float32", "Float64"}, as: "Float32, Float64", sample: "Float64", plan: planFloat}),
 		typemap.Int32:  integers("Int32", toDouble),
 		typemap.Int64:  integers("Int64"),
 		typemap.Uint32: integers("UInt32", toDouble),
@@ -71,51 +71,51 @@ func init() {
 		},
 		typemap.Float64: {
 			toDouble,
-			{to: []string{"Float32"}, as: "Float32", checked: "what a Float32 does not hold exactly", plan: planFloat},
+			{to: []string{"Float32"}, as: "Float32", plan: planFloat},
 			toString,
 		},
 		typemap.Decimal: {
 			toDecimal,
-			{to: integerNames, as: integersAs, checked: "out of range, a fraction, NaN, ±infinity", only: isNumeric, onlyText: "numeric", plan: planInteger},
-			{to: []string{"Float64"}, as: "Float64", checked: "what a Float64 does not print as the same number", only: isNumeric, onlyText: "numeric", plan: planFloatText},
+			{to: integerNames, as: integersAs, sample: "UInt8", only: isNumeric, onlyText: "numeric", plan: planInteger},
+			{to: []string{"Float64"}, as: "Float64", only: isNumeric, onlyText: "numeric", plan: planFloatText},
 			toString,
 		},
 		typemap.Bool: {
 			{to: []string{"Bool"}, as: "Bool", plan: planBool},
-			{to: []string{"UInt8", "Int8"}, as: "UInt8, Int8", plan: planBool},
+			{to: []string{"UInt8", "Int8"}, as: "UInt8, Int8", sample: "UInt8", plan: planBool},
 			toString,
 		},
 		typemap.Text: {
 			toString, toFixed,
-			{to: []string{"JSON"}, as: "JSON", checked: "anything but an object, a path that is there twice or on the way to another, whole numbers beyond Int64 and UInt64, one of more than 53 bits beside a fraction in an array, half a surrogate pair", losses: []string{"JSON: digits of a fraction that a Float64 does not have, whether a whole number had a point, the order of keys, NULL members and empty objects, spaces; a dot in a name becomes a level"}, only: isJSON, onlyText: "json and jsonb, from ClickHouse 25.3", plan: planJSON},
-			{to: []string{"Decimal"}, as: "Decimal(p, s)", checked: "more digits than it has, NaN, ±infinity", only: isNumeric, onlyText: "numeric", plan: planDecimal},
-			{to: integerNames, as: integersAs, checked: "out of range, a fraction, NaN, ±infinity", only: isNumeric, onlyText: "numeric", plan: planInteger},
-			{to: []string{"Float64"}, as: "Float64", checked: "what a Float64 does not print as the same number", only: isNumeric, onlyText: "numeric", plan: planFloatText},
-			{to: []string{"Enum8", "Enum16"}, as: "Enum8('label' = 1, …), Enum16(…)", checked: "a label that is not listed", only: isEnum, onlyText: "enums", plan: planEnum},
-			{to: []string{"UUID"}, as: "UUID", checked: "anything but a UUID in lower case", only: isPlainText, onlyText: "text, varchar, char", plan: planUUIDText},
-			{to: []string{"IPv4", "IPv6"}, as: "IPv4, IPv6", checked: "a network, an address of the other family", only: isInet, onlyText: "inet", plan: planAddress},
-			{to: []string{"Tuple"}, as: "Tuple(field Type, …)", checked: "what its fields do not hold", only: isComposite, onlyText: "composites", plan: planTuple},
+			{to: []string{"JSON"}, as: "JSON", losses: []string{"JSON: digits of a fraction that a Float64 does not have, whether a whole number had a point, the order of keys, NULL members and empty objects, spaces; a dot in a name becomes a level"}, only: isJSON, onlyText: "json and jsonb, from ClickHouse 25.3", plan: planJSON},
+			{to: []string{"Decimal"}, as: "Decimal(p, s)", sample: "Decimal(9, 2)", only: isNumeric, onlyText: "numeric", plan: planDecimal},
+			{to: integerNames, as: integersAs, sample: "UInt8", only: isNumeric, onlyText: "numeric", plan: planInteger},
+			{to: []string{"Float64"}, as: "Float64", only: isNumeric, onlyText: "numeric", plan: planFloatText},
+			{to: []string{"Enum8", "Enum16"}, as: "Enum8('label' = 1, …), Enum16(…)", sample: "Enum8('sun' = 1)", only: isEnum, onlyText: "enums", plan: planEnum},
+			{to: []string{"UUID"}, as: "UUID", only: isPlainText, onlyText: "text, varchar, char", plan: planUUIDText},
+			{to: []string{"IPv4", "IPv6"}, as: "IPv4, IPv6", sample: "IPv4", only: isInet, onlyText: "inet", plan: planAddress},
+			{to: []string{"Tuple"}, as: "Tuple(field Type, …)", sample: "Tuple(Int32, Nullable(String))", only: isComposite, onlyText: "composites", plan: planTuple},
 		},
 		typemap.Bytes: {toString, toFixed},
 		typemap.UUID:  {{to: []string{"UUID"}, as: "UUID", plan: planUUID}, toString},
 		typemap.Date: {
-			{to: []string{"Date32"}, as: "Date32", checked: "±infinity, before the year 1 or after 9999 (before ClickHouse 26.7: 1900 to 2299)", plan: planDate32},
-			{to: []string{"Date"}, as: "Date", checked: "±infinity, before 1970 or after 2149-06-06", plan: planDate},
+			{to: []string{"Date32"}, as: "Date32", plan: planDate32},
+			{to: []string{"Date"}, as: "Date", plan: planDate},
 			toString,
 		},
 		typemap.Timestamp:   moments("DateTime64(6, 'UTC')"),
 		typemap.TimestampTZ: moments("DateTime64(6, 'UTC')"),
 		typemap.Time: {
-			{to: []string{"Time64"}, as: "Time64(6)", checked: "digits of the second that it has not", only: hasTime, onlyText: "from ClickHouse 25.12", plan: planTime64},
-			{to: []string{"Time"}, as: "Time", checked: "fractions of a second", only: hasTime, onlyText: "from ClickHouse 25.12", plan: planTime64},
+			{to: []string{"Time64"}, as: "Time64(6)", only: hasTime, onlyText: "from ClickHouse 25.12", plan: planTime64},
+			{to: []string{"Time"}, as: "Time", only: hasTime, onlyText: "from ClickHouse 25.12", plan: planTime64},
 			toString,
 		},
 		typemap.Array: {
-			{to: []string{"Array"}, as: "Array(Type)", checked: "other dimensions than the type has, what its elements do not hold", plan: planArray},
+			{to: []string{"Array"}, as: "Array(Type)", sample: "Array(Int32)", plan: planArray},
 			toString,
 		},
 		typemap.Map: {
-			{to: []string{"Map"}, as: "Map(String, Nullable(String))", checked: "NULL, where the values are not Nullable", plan: planMap},
+			{to: []string{"Map"}, as: "Map(String, Nullable(String))", plan: planMap},
 			toString,
 		},
 	}

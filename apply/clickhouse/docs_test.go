@@ -26,7 +26,7 @@ func TestThePageOfTypesIsWhatTheCodeDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(raw)
-	for name, table := range map[string]string{"mapping": mappingTable(t), "wishes": wishesTable(), "versions": versionsTable()} {
+	for name, table := range map[string]string{"mapping": mappingTable(t), "wishes": wishesTable(t), "versions": versionsTable()} {
 		begin, end := "<!-- "+name+": written by a test -->\n", "\n<!-- end of "+name+" -->"
 		before, rest, ok := strings.Cut(page, begin)
 		is, after, okEnd := strings.Cut(rest, end)
@@ -111,19 +111,57 @@ func mappingTable(t *testing.T) string {
 	return b.String()
 }
 
-func wishesTable() string {
+// samples are the types of PostgreSQL that the ways of a class are shown with.
+var samples = map[typemap.Class][]*change.Type{
+	typemap.Int16: {int2Type}, typemap.Int32: {int4Type}, typemap.Int64: {int8Type}, typemap.Uint32: {oidType}, typemap.Uint64: {lsnType},
+	typemap.Float32: {float4Type}, typemap.Float64: {float8Type}, typemap.Decimal: {numericType(18, 4)}, typemap.Bool: {boolType},
+	typemap.Text:  {textType, jsonbType, numericType(0, 0), weatherType, inetType, pairType},
+	typemap.Bytes: {byteaType}, typemap.UUID: {uuidType}, typemap.Date: {dateType}, typemap.Timestamp: {stampType}, typemap.TimestampTZ: {stampTZType},
+	typemap.Time: {timeType}, typemap.Array: {arrayOf(int4Type, 1)}, typemap.Map: {hstoreType},
+}
+
+func wishesTable(t *testing.T) string {
 	var b strings.Builder
-	b.WriteString("| values of | types | only | looked at for | what is not kept |\n| --- | --- | --- | --- | --- |\n")
+	b.WriteString("| values of | types | only | for example | which does not hold | what is not kept |\n| --- | --- | --- | --- | --- | --- |\n")
 	for class := typemap.Int16; class <= typemap.Map; class++ {
 		for i, c := range conversions[class] {
 			name := ""
 			if i == 0 {
 				name = classWords[class]
 			}
-			fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s |\n", name, c.as, c.onlyText, c.checked, strings.Join(c.losses, "; "))
+			sample, edges := c.example(t, samples[class])
+			fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s | %s |\n", name, c.as, c.onlyText, sample, edges, strings.Join(c.losses, "; "))
 		}
 	}
 	return b.String()
+}
+
+// example plans a column of the first type that the way is for.
+func (c *conversion) example(t *testing.T, of []*change.Type) (sample, edges string) {
+	t.Helper()
+	sample = c.sample
+	if sample == "" {
+		sample = c.as
+	}
+	for _, typ := range of {
+		if c.only != nil && !c.only(typemap.Resolve(typ), version{26, 7}) {
+			continue
+		}
+		s, err := newSpec(&change.Column{Name: "c", Type: typ, NotNull: true}, false, version{26, 7}, apply.Fail, &apply.Wishes{Types: map[string]string{"c": sample}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var values []string
+		for _, e := range s.edges {
+			values = append(values, e.value)
+		}
+		if sample = "`" + sample + "`"; c.sample == "" {
+			sample = ""
+		}
+		return sample, strings.Join(values, "; ")
+	}
+	t.Fatalf("no type of the samples can be %s", c.as)
+	return "", ""
 }
 
 var classWords = map[typemap.Class]string{

@@ -26,9 +26,36 @@ func FuzzColumns(f *testing.F) {
 	for _, w := range grantedWishes {
 		specs = append(specs, fuzzSpec(f, w.typ, w.wish, false, apply.Clamp), fuzzSpec(f, w.typ, w.wish, true, apply.MakeNull))
 	}
-	f.Add(uint16(0), false, []byte("1"))
-	f.Add(uint16(150), true, []byte{0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 23, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 7})
-	f.Add(uint16(144), false, []byte("{{a,NULL},{\"\\\"\",b}}"))
+	at := func(ddl string) uint16 {
+		for i, s := range specs {
+			if s.ddl == ddl {
+				return uint16(i)
+			}
+		}
+		f.Fatalf("no column is %s", ddl)
+		return 0
+	}
+	array := []byte{0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 23, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 7}
+	for _, seed := range []struct {
+		ddl    string
+		binary bool
+		value  []byte
+	}{
+		{"Nullable(Int16)", false, []byte("1")},
+		{"Array(Nullable(Int32))", true, array},
+		{"Array(Array(Nullable(String)))", false, []byte(`{{a,NULL},{"\"",b}}`)},
+		{"Map(String, Nullable(String))", false, []byte(`"a"=>"b", "c"=>NULL`)},
+		{"Map(String, Nullable(String))", true, []byte("\x00\x00\x00\x01\x00\x00\x00\x01a\xff\xff\xff\xff")},
+		{"Tuple(Int32, LowCardinality(String))", false, []byte(`(1,"a b")`)},
+		{"Array(Tuple(a Int32, `b c` String))", false, []byte(`{"(1,a)"}`)},
+		{"Nullable(JSON)", false, []byte(`{"a": {"b": [1, 2.5, "\u00e9"]}}`)},
+		{"Nullable(Enum16('ok' = 1))", false, []byte("ok")},
+		{"Nullable(IPv4)", false, []byte("10.0.0.1")},
+		{"Nullable(UUID)", false, []byte("00112233-4455-6677-8899-aabbccddeeff")},
+		{"Nullable(Decimal(38, 10))", false, []byte("-1.5")},
+	} {
+		f.Add(at(seed.ddl), seed.binary, seed.value)
+	}
 	f.Fuzz(func(t *testing.T, which uint16, binary bool, b []byte) {
 		c := newColumn(specs[int(which)%len(specs)])
 		d := change.Datum{Format: change.Text, Bytes: b}
@@ -73,4 +100,21 @@ func (c *column) whole(rows int) error {
 		return nil
 	}
 	return c.elem.whole(c.offset(rows))
+}
+
+// FuzzTypeNames reads what system.columns might say.
+func FuzzTypeNames(f *testing.F) {
+	for _, w := range grantedWishes {
+		f.Add(w.wish)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		typ, err := parseType(s)
+		if err != nil {
+			return
+		}
+		again, err := parseType(typ.String())
+		if err != nil || again.String() != typ.String() || !sameType(s, typ.String()) {
+			t.Errorf("%q is %s, and that is %v, %v", s, typ, again, err)
+		}
+	})
 }
