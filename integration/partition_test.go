@@ -45,6 +45,41 @@ func TestAPartitionThatIsMadeLaterBelongsToItsTable(t *testing.T) {
 	})
 }
 
+// The server calls old rows whole by the identity of the table, and logs them by
+// that of the leaf.
+func TestALeafHasAnIdentityOfItsOwn(t *testing.T) {
+	for name, identity := range map[string]string{
+		"the table's is FULL": `ALTER TABLE p REPLICA IDENTITY FULL`,
+		"a leaf's is FULL":    `ALTER TABLE p1 REPLICA IDENTITY FULL`,
+		"all are FULL":        `ALTER TABLE p REPLICA IDENTITY FULL; ALTER TABLE p1 REPLICA IDENTITY FULL`,
+		"one is an index":     `CREATE UNIQUE INDEX other ON p1 (id, tenant, v); ALTER TABLE p REPLICA IDENTITY FULL; ALTER TABLE p1 REPLICA IDENTITY USING INDEX other`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEveryMajor(t, 13, func(s *scene) {
+				s.exec(`CREATE TABLE p (id int, tenant int, v text NOT NULL, big text, note text, PRIMARY KEY (id, tenant)) PARTITION BY LIST (tenant);
+					CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); %s`, identity)
+				large := `(SELECT string_agg(md5(n::text || i::text), '') FROM generate_series(1, 300) i)`
+				s.exec(`INSERT INTO p SELECT n, 1, 'v' || n, %s FROM generate_series(1, 9) n`, large)
+				r := s.start().streaming()
+				s.exec(`BEGIN; INSERT INTO p VALUES (10, 1, 'x'); DELETE FROM p WHERE id = 10;
+					UPDATE p SET v = 'u' WHERE id = 1; DELETE FROM p WHERE id = 1;
+					UPDATE p SET v = 'uu' WHERE id = 2; UPDATE p SET id = 20 WHERE id = 2;
+					INSERT INTO p VALUES (30, 1, 'y'); UPDATE p SET id = 31 WHERE id = 30; COMMIT`)
+				s.exec(`UPDATE p SET id = id + 100 WHERE id IN (3, 4); UPDATE p SET v = 'w' WHERE id = 5`)
+				// A partition that is made while it streams has the default.
+				s.exec(`CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); INSERT INTO p SELECT n, 2, 'v' || n, %s FROM generate_series(1, 5) n`, large)
+				s.exec(`UPDATE p SET id = id + 100 WHERE tenant = 2 AND id < 3; DELETE FROM p WHERE tenant = 2 AND id = 4`)
+				s.exec(`BEGIN; UPDATE p SET v = 'u' WHERE tenant = 2 AND id = 5; DELETE FROM p WHERE tenant = 2 AND id = 5; COMMIT; UPDATE p SET tenant = 2 WHERE id = 6`)
+				r.here()
+				r.halt()
+				s.equal("p")
+				s.catchUp()
+				s.equal("p")
+			})
+		})
+	}
+}
+
 // Before PostgreSQL 13 nothing publishes a partitioned table as one.
 func TestAPartitionedTableIsLoadedWhereItCannotBeStreamed(t *testing.T) {
 	onEveryMajor(t, 12, func(s *scene) {

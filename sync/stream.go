@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -168,6 +169,9 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 		if t.project != nil {
 			row = g.projected(t, row)
 		}
+		if row.OldFull && t.source.Partitioned {
+			row.OldFull = t.whole(row)
+		}
 		if t.extended && row.Op != change.Insert && !row.OldFull {
 			g.exchange.fail(t, identityLost(t))
 			return nil
@@ -206,6 +210,27 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 		g.attempt.p.gathered.Store(uint64(e.Position.Commit))
 	}
 	return nil
+}
+
+// whole says whether an old row that the stream calls whole is. The server speaks
+// of the partitioned table's replica identity, while what is in the log is the
+// leaf's, which is not inherited: a leaf without FULL, perhaps made a moment ago,
+// has logged the key alone, and the other columns arrive as NULL. An old row that
+// looks so is taken for one: then large values are read back that it might have
+// brought, and it has none.
+func (t *table) whole(r *change.Row) bool {
+	if !t.source.IdentityFull() {
+		return false
+	}
+	columns := r.Relation.Columns
+	some := len(columns) == len(r.Relation.Key)
+	for i, d := range r.Old {
+		if d.Format == change.Null && columns[i].NotNull {
+			return false
+		}
+		some = some || d.Format != change.Null && !slices.Contains(r.Relation.Key, i)
+	}
+	return some
 }
 
 // wanted applies the skip rules: what the copy has brought already, what a
