@@ -37,8 +37,6 @@ func postgresText(typ, e string) string {
 		return e + "::numeric::numeric(21,2)::text"
 	case "bytea":
 		return "encode(" + e + ", 'hex')"
-	case "inet": // a cast to text adds /32
-		return "CASE WHEN " + e + " IS NOT NULL THEN format('%s', " + e + ") END"
 	case "pg_lsn": // a number there
 		return "(" + e + " - '0/0')::text"
 	case "timestamp", "timestamptz":
@@ -47,8 +45,8 @@ func postgresText(typ, e string) string {
 		return "to_char(" + e + "::interval, 'HH24:MI:SS.US')"
 	case "bpchar":
 		return "rpad(" + e + "::text, octet_length(" + e + ") - octet_length(" + e + "::text) + length(" + e + "::text))"
-	default:
-		return e + "::text"
+	default: // a cast to text is not always what is printed: it adds /32 to an inet
+		return "CASE WHEN " + e + " IS DISTINCT FROM NULL THEN format('%s', " + e + ") END"
 	}
 }
 

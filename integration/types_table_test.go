@@ -132,6 +132,9 @@ CREATE TYPE own.note;
 CREATE FUNCTION own.note_in(cstring) RETURNS own.note AS 'textin' LANGUAGE internal IMMUTABLE STRICT;
 CREATE FUNCTION own.note_out(own.note) RETURNS cstring AS 'textout' LANGUAGE internal IMMUTABLE STRICT;
 CREATE TYPE own.note (INPUT = own.note_in, OUTPUT = own.note_out, LIKE = text);
+-- What a cast makes of a value is not the value.
+CREATE FUNCTION own.said(own.note) RETURNS text AS $$ SELECT 'a cast' $$ LANGUAGE sql IMMUTABLE STRICT;
+CREATE CAST (own.note AS text) WITH FUNCTION own.said(own.note);
 CREATE TYPE own.sent;
 CREATE FUNCTION own.sent_in(cstring) RETURNS own.sent AS 'textin' LANGUAGE internal IMMUTABLE STRICT;
 CREATE FUNCTION own.sent_out(own.sent) RETURNS cstring AS 'textout' LANGUAGE internal IMMUTABLE STRICT;

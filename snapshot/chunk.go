@@ -78,10 +78,14 @@ func (q Query) sql(c Chunk) string {
 		if i > 0 || !q.Relation.Keyed() {
 			s.WriteString(", ")
 		}
-		s.WriteString(change.AlwaysQuote(col.Name))
+		name := change.AlwaysQuote(col.Name)
 		if q.AsText[i] {
-			s.WriteString("::pg_catalog.text")
+			// What the output function prints, as the stream sends it: a cast to
+			// text can be anything that somebody has defined. A row of NULLs only
+			// is not NULL itself.
+			name = fmt.Sprintf("CASE WHEN %s IS DISTINCT FROM NULL THEN pg_catalog.format('%%s', %[1]s) END", name)
 		}
+		s.WriteString(name)
 	}
 	fmt.Fprintf(&s, " FROM ONLY %s.%s", change.AlwaysQuote(c.Leaf.Schema), change.AlwaysQuote(c.Leaf.Name))
 	var conditions []string

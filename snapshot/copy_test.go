@@ -106,7 +106,7 @@ func TestTheCopyStatementQuotesEverything(t *testing.T) {
 	q := twoColumns(false)
 	q.RowFilter = "a > 1 OR a < 0"
 	got := q.sql(Chunk{Leaf: Leaf{Schema: `we"ird`, Name: "t"}, From: 5, To: 9})
-	want := `COPY (SELECT ctid, "a", "b""c"::pg_catalog.text FROM ONLY "we""ird"."t" WHERE ctid >= '(5,0)' AND ctid < '(9,0)' AND (a > 1 OR a < 0)) TO STDOUT (FORMAT binary)`
+	want := `COPY (SELECT ctid, "a", CASE WHEN "b""c" IS DISTINCT FROM NULL THEN pg_catalog.format('%s', "b""c") END FROM ONLY "we""ird"."t" WHERE ctid >= '(5,0)' AND ctid < '(9,0)' AND (a > 1 OR a < 0)) TO STDOUT (FORMAT binary)`
 	if got != want {
 		t.Fatalf("got  %s\nwant %s", got, want)
 	}
