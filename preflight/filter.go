@@ -44,9 +44,6 @@ func (l *look) filter(ctx context.Context, t *Table) error {
 		l.refuse("where", on, fmt.Sprintf("where of table %s reads what user %s may not: %s", on, l.server.user, message(err)),
 			fmt.Sprintf("GRANT SELECT ON TABLE %s TO %s;", sqlName(t.Relation.Schema, t.Relation.Name), sqlColumns([]string{l.server.user})))
 		return nil
-	case code == "08P01": // it has a parameter in it
-		l.refuse("where", on, fmt.Sprintf("where of table %s, %s: %s", on, t.Where, message(err)), "write the value itself instead of $1")
-		return nil
 	case fault.IsUsage(err):
 		l.refuse("where", on, err.Error(), fault.Hint(err))
 		return nil

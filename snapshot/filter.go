@@ -110,6 +110,9 @@ func (c *Catalog) explain(ctx context.Context, query string) ([]string, error) {
 // filterFault blames the condition for what the server says of its syntax and of
 // the names in it (SQLSTATE class 42), and the right to read for nothing.
 func filterFault(t *Table, filter string, err error) error {
+	if postgres.Code(err) == "08P01" { // there is nothing to bind
+		return fault.Usage(fmt.Errorf("where of table %s, %s: %w", t.Relation, filter, err), "write the value itself instead of $1")
+	}
 	if code := postgres.Code(err); strings.HasPrefix(code, "42") && code != "42501" || strings.HasPrefix(code, "22") {
 		return fault.Usage(fmt.Errorf("where of table %s, %s: %w", t.Relation, filter, err), filterRemedy)
 	}

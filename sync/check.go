@@ -23,7 +23,7 @@ func (p *Pipeline) Check(ctx context.Context, streamed bool) (fault.Findings, er
 	if err := a.reach(ctx); err != nil {
 		found.add(checkSource, "", err)
 		if ctx.Err() != nil {
-			return nil, err
+			return nil, context.Cause(ctx)
 		}
 		target, err := a.lookAtTarget(ctx, nil)
 		return append(found.found, target...), err

@@ -208,8 +208,8 @@ func (t *table) fail(err error) {
 // for the configuration to say, of which targets know nothing.
 func remedy(err error) string {
 	var value *apply.ValueError
-	if errors.As(err, &value) {
-		return "change the value at the source, or choose on_unrepresentable: null or clamp, or another type for the column (types, docs/types.md), and start pgsluice again: the table is then copied anew"
+	if hint := fault.Hint(err); hint != "" || !errors.As(err, &value) {
+		return hint
 	}
-	return fault.Hint(err)
+	return "change the value at the source, or choose on_unrepresentable: null or clamp, or another type for the column (types, docs/types.md), and start pgsluice again: the table is then copied anew"
 }

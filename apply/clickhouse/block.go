@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/typemap"
 )
 
@@ -123,8 +125,13 @@ const excerpt = 120
 
 // explain names the column, the key and the value of a row that was refused.
 func (b *block) explain(c *column, values []change.Datum, d change.Datum, err error) error {
+	var edge *edgeError
 	v := &apply.ValueError{Column: c.source, Type: c.ddl, Key: b.describeKey(values), Value: describe(c.spec, d), Reason: err.Error()}
-	return &apply.TableError{Table: b.plan.table, Err: v}
+	if errors.As(err, &edge) {
+		return &apply.TableError{Table: b.plan.table, Err: v}
+	}
+	// It is no value of the type that the column had when it was looked at.
+	return &apply.TableError{Table: b.plan.table, Err: fault.Permanent(v, copyAgain)}
 }
 
 func (b *block) describeKey(values []change.Datum) string {

@@ -129,13 +129,22 @@ var errNull = errors.New("a NULL arrived for a column that was NOT NULL when the
 type edgeError struct {
 	edge   typemap.Edge
 	policy apply.Policy
+	spec   *spec
 }
 
 func (e *edgeError) Error() string {
-	if e.policy == apply.Fail {
-		return e.edge.String()
+	reason := e.edge.String()
+	if e.edge == typemap.NoCounterpart {
+		var not []string
+		for _, edge := range e.spec.edges {
+			not = append(not, edge.value)
+		}
+		reason = "it does not hold " + strings.Join(not, "; ")
 	}
-	return fmt.Sprintf("%s, and on_unrepresentable: %s knows no value to put there", e.edge, e.policy)
+	if e.policy == apply.Fail {
+		return reason
+	}
+	return fmt.Sprintf("%s, and on_unrepresentable: %s knows no value to put there", reason, e.policy)
 }
 
 // append adds one value. After an error the block the column belongs to is of
@@ -163,7 +172,7 @@ func (c *column) appendNull() error {
 		c.adjusted[nullContainer]++
 		c.appendZero()
 	case c.mayBeNull:
-		return &edgeError{typemap.NullValue, c.policy}
+		return &edgeError{typemap.NullValue, c.policy, c.spec}
 	default:
 		return errNull
 	}

@@ -15,7 +15,7 @@ func (c *column) adjust(edge typemap.Edge, err error) error {
 	case apply.Clamp:
 		switch edge {
 		case typemap.NaN, typemap.WrongDimensions, typemap.NullValue, typemap.NoCounterpart:
-			return &edgeError{edge, c.policy}
+			return &edgeError{edge, c.policy, c.spec}
 		default: // the nearest is there
 		}
 		if c.nullable {
@@ -24,14 +24,14 @@ func (c *column) adjust(edge typemap.Edge, err error) error {
 		c.rows++
 	case apply.MakeNull:
 		if !c.nullable && (c.shape <= shapeString || !c.mayBeNull || c.inside) {
-			return &edgeError{edge, c.policy}
+			return &edgeError{edge, c.policy, c.spec}
 		}
 		if c.shape == shapeFixed {
 			c.data = c.data[:len(c.data)-c.width]
 		}
 		c.appendDefault() // what is counted is the edge
 	default:
-		return &edgeError{edge, c.policy}
+		return &edgeError{edge, c.policy, c.spec}
 	}
 	c.adjusted[edge]++
 	return nil

@@ -55,7 +55,7 @@ func (t *Target) newPlan(table *apply.Table) (*plan, error) {
 		c := &rel.Columns[i]
 		s, err := newSpec(c, p.inKey[i], t.version, t.opts.OnUnrepresentable, &table.Wishes)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", rel, t.refusal(c, p.inKey[i], err))
+			return nil, fmt.Errorf("%s: %w", rel, err)
 		}
 		if err := nameColumn(names, s); err != nil {
 			return nil, fmt.Errorf("%s: %w", rel, err)
@@ -67,15 +67,6 @@ func (t *Target) newPlan(table *apply.Table) (*plan, error) {
 	}
 	p.finish()
 	return p, nil
-}
-
-// refusal is the fault of a column that cannot be what it has to be.
-func (t *Target) refusal(c *change.Column, inKey bool, err error) error {
-	if fault.IsUsage(err) || !inKey {
-		return err
-	}
-	return fault.Precondition(fmt.Errorf("column %s: %w", change.QuoteIdent(c.Name), err),
-		"choose another replica identity: ALTER TABLE … REPLICA IDENTITY USING INDEX …, or another type for the column, or leave the table out")
 }
 
 // nameColumn sees that a column's name is one of its own.

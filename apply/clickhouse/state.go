@@ -220,7 +220,8 @@ func (t *Target) Forget(ctx context.Context, pipeline string) error {
 		return t.failed(ctx, doing, err)
 	}
 	known.state = apply.PipelineState{}
-	return t.failed(ctx, doing, t.dropStateIfLast(ctx))
+	// Throwaway tables of checks are nobody's, and go with whoever leaves.
+	return t.failed(ctx, doing, errors.Join(t.dropStateIfLast(ctx), t.sweep(ctx, abandoned)))
 }
 
 // dropStateIfLast leaves nothing behind when the last pipeline is forgotten. One
