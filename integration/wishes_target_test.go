@@ -89,3 +89,28 @@ func TestWishesThatTheTargetRefuses(t *testing.T) {
 		s.changesNothing("plan", "-c", config).exits(2, "both be named v")
 	})
 }
+
+// A table that is to be copied anew into one of other types is in the way, and
+// what it was stays known: the old wishes go on where they were.
+func TestAnotherTypeWaitsForTheTable(t *testing.T) {
+	onNewest(t, func(s *scene) {
+		s.exec(`CREATE TABLE t (id int PRIMARY KEY, n numeric); INSERT INTO t VALUES (1, 1.5)`)
+		typed := func(typ string) func(*plan) {
+			return wishing("public.t", sync.TableWish{Wishes: apply.Wishes{Types: map[string]string{"n": typ}}})
+		}
+		s.catchUp(typed("Decimal(20, 2)"))
+		err := s.tryCatchUp(typed("Decimal(30, 5)"), truncating)
+		if err == nil || !fault.Unmet(err) {
+			s.Fatal(err)
+		}
+		s.mentions(err.Error(), "column n is Nullable(Decimal(20, 2)) there", "Nullable(Decimal(30, 5))")
+		s.exec(`INSERT INTO t VALUES (2, 2.5)`)
+		s.catchUp(typed("Decimal(20, 2)"))
+		s.is("rows", s.warehouse(`SELECT id, n FROM t FINAL ORDER BY id`), "1\t1.5\n2\t2.5")
+		if _, err := queryClickHouse(s.ctx, s.name, "DROP TABLE t SYNC"); err != nil {
+			s.Fatal(err)
+		}
+		s.catchUp(typed("Decimal(30, 5)"), truncating)
+		s.is("rows", s.warehouse(`SELECT id, n FROM t FINAL ORDER BY id`), "1\t1.5\n2\t2.5")
+	})
+}

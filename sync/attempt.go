@@ -84,11 +84,7 @@ func (a *attempt) connect(ctx context.Context, streamed, check bool) error {
 		return err
 	}
 	if check && !fault.IsUsage(found.err()) { // what the configuration says wrong comes first
-		var tables []*table
-		if a.first {
-			tables = a.tables // later, what is wrong with one in the target is that table's alone
-		}
-		looked, err := a.look(ctx, streamed, tables)
+		looked, err := a.look(ctx, streamed, a.begun())
 		if err != nil {
 			return err
 		}
@@ -103,6 +99,22 @@ func (a *attempt) connect(ctx context.Context, streamed, check bool) error {
 		return err
 	}
 	return a.connectReplication(ctx)
+}
+
+// begun are the tables that this start begins with: all of them in the first,
+// those with other wishes later. What is wrong in the target with any other is
+// that table's alone.
+func (a *attempt) begun() []*table {
+	if a.first {
+		return a.tables
+	}
+	var tables []*table
+	for _, t := range a.tables {
+		if t.anew {
+			tables = append(tables, t)
+		}
+	}
+	return tables
 }
 
 // learn reaches the source, recalls the pipeline and finds its tables.
