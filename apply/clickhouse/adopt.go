@@ -13,8 +13,9 @@ import (
 
 // found is a table that is there already.
 type found struct {
-	engine, engineFull, sortingKey string
-	columns                        map[string]foundColumn
+	engine, engineFull       string
+	sortingKey, partitionKey string
+	columns                  map[string]foundColumn
 }
 
 type foundColumn struct {
@@ -27,7 +28,7 @@ type foundColumn struct {
 func (t *Target) describe(ctx context.Context, name string) (*found, error) {
 	where := " WHERE database = " + text(t.address.database) + " AND table = " + text(name)
 	f := &found{columns: map[string]foundColumn{}}
-	rows, err := t.statements.Query(ctx, "SELECT engine, engine_full, sorting_key FROM system.tables"+where)
+	rows, err := t.statements.Query(ctx, "SELECT engine, engine_full, sorting_key, partition_key FROM system.tables"+where)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +36,7 @@ func (t *Target) describe(ctx context.Context, name string) (*found, error) {
 	if !rows.Next() {
 		return nil, rows.Err()
 	}
-	if err := rows.Scan(&f.engine, &f.engineFull, &f.sortingKey); err != nil {
+	if err := rows.Scan(&f.engine, &f.engineFull, &f.sortingKey, &f.partitionKey); err != nil {
 		return nil, err
 	}
 	columns, err := t.statements.Query(ctx, "SELECT name, type, default_kind, is_in_partition_key FROM system.columns"+where)
@@ -54,6 +55,16 @@ func (t *Target) describe(ctx context.Context, name string) (*found, error) {
 		f.columns[name] = c
 	}
 	return f, columns.Err()
+}
+
+func (t *Target) adopt(ctx context.Context, p *plan, f *found) (missing []int, err error) {
+	if err := t.checkPartition(ctx, p); err != nil {
+		return nil, err
+	}
+	if missing, err = p.adopt(f, t.version); err != nil {
+		return nil, err
+	}
+	return missing, t.checkSamePartition(ctx, p, f)
 }
 
 // adopt holds the plan against a table that is there. It gives the columns that
@@ -108,18 +119,18 @@ func (p *plan) checkEngine(f *found) error {
 	return nil
 }
 
-// checkOrder wants the key's columns in the sorting key, in any order, and
-// nothing else: rows are told apart by it. And one key has to stay in one
+// checkOrder wants the key's columns in the sorting key, in any order unless the
+// user wants one, and nothing else: rows are told apart by it. And one key has to stay in one
 // partition, or its rows never meet.
 func (p *plan) checkOrder(f *found) error {
 	want := p.orderBy()
 	have, ok := unquoteList(f.sortingKey)
 	if ok {
 		a, b := slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(have))
-		ok = slices.Equal(a, b)
+		ok = slices.Equal(a, b) && (len(p.table.Wishes.OrderBy) == 0 || slices.Equal(want, have))
 	}
 	if !ok {
-		return fmt.Errorf("it is ordered by (%s), the key is (%s)", f.sortingKey, idents(want))
+		return fmt.Errorf("it is ordered by (%s), and not by (%s)", f.sortingKey, idents(want))
 	}
 	for name, c := range f.columns {
 		if c.inPartition && len(p.key) > 0 && !slices.Contains(want, name) {

@@ -77,7 +77,7 @@ func (t *Target) fitted(ctx context.Context, table *apply.Table) (p *plan, missi
 	if found == nil {
 		return p, nil, t.failed(ctx, doing, t.checkPartition(ctx, p))
 	}
-	if missing, err = p.adopt(found, t.version); err != nil {
+	if missing, err = t.adopt(ctx, p, found); err != nil {
 		return nil, nil, t.failed(ctx, doing, err)
 	}
 	if missing == nil {

@@ -111,6 +111,41 @@ func TestPartitionsKeepAKeyTogether(t *testing.T) {
 	}
 }
 
+// A table that is there is of the wished order and partitions, however written.
+func TestATableThatIsThereHasTheWishedOrder(t *testing.T) {
+	target := open(t, fast)
+	ctx := context.Background()
+	tab := func(by string, order ...string) *apply.Table {
+		tab := table("o", 2, "a", int8Type, "b", int8Type)
+		tab.Wishes = apply.Wishes{PartitionBy: by, OrderBy: order}
+		return tab
+	}
+	for _, by := range []string{"intDiv(a,1000)", "(a%10, intDiv(`b`, 2))", "a::String", "toYear(toDateTime(a)) * 100 + 1", "tuple(a)", "(a)"} {
+		if err := target.Drop(ctx, "o"); err != nil {
+			t.Fatal(err)
+		}
+		prepare(t, target, tab(by))
+		prepare(t, target, tab(by))
+		prepare(t, target, tab("")) // nothing is wanted
+		for _, other := range []string{"intDiv(a, 2000)", "b"} {
+			if _, err := target.Prepare(ctx, tab(other), apply.Keep, 0); err == nil || !fault.Unmet(err) || !strings.Contains(err.Error(), "partitioned by") {
+				t.Errorf("by %s where %s is there: %v", other, by, err)
+			}
+		}
+	}
+	prepare(t, target, tab("", "a", "b"))
+	if _, err := target.Prepare(ctx, tab("", "b", "a"), apply.Keep, 0); err == nil || !fault.Unmet(err) {
+		t.Errorf("ordered otherwise: %v", err)
+	}
+	if err := target.Drop(ctx, "o"); err != nil {
+		t.Fatal(err)
+	}
+	prepare(t, target, tab(""))
+	if _, err := target.Prepare(ctx, tab("a"), apply.Keep, 0); err == nil || !strings.Contains(err.Error(), "not partitioned") {
+		t.Errorf("without partitions: %v", err)
+	}
+}
+
 func TestOrderByAndRename(t *testing.T) {
 	target := open(t, nil)
 	tab := table("ordered", 2, "b", int8Type, "a", textType, "v", textType)

@@ -42,3 +42,22 @@ func (t *Target) checkPartition(ctx context.Context, p *plan) error {
 	}
 	return rows.Err()
 }
+
+// checkSamePartition sees that a table that is there is partitioned as the user
+// wants it, as the server understands the two expressions. Without a wish any
+// partition will do that keeps a key together.
+func (t *Target) checkSamePartition(ctx context.Context, p *plan, f *found) error {
+	by := p.table.Wishes.PartitionBy
+	if by == "" {
+		return nil
+	}
+	if f.partitionKey == "" {
+		return unfit(fmt.Errorf("it is not partitioned, and %s is wanted", by))
+	}
+	var same uint8
+	err := t.statements.QueryRow(ctx, "SELECT formatQuerySingleLine("+text("SELECT ("+by+")")+") = formatQuerySingleLine("+text("SELECT ("+f.partitionKey+")")+")").Scan(&same)
+	if err == nil && same == 0 {
+		return unfit(fmt.Errorf("it is partitioned by (%s), and not by %s", f.partitionKey, by))
+	}
+	return err
+}

@@ -39,7 +39,7 @@ func (t *Target) prepare(ctx context.Context, p *plan, existing apply.Existing, 
 		}
 		return true, t.statements.Exec(ctx, p.createTable(t.tableSettings()))
 	}
-	missing, err := p.adopt(found, t.version)
+	missing, err := t.adopt(ctx, p, found)
 	if err != nil {
 		return false, err
 	}
