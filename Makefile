@@ -6,7 +6,8 @@ SHELL := /bin/bash
 GO ?= go
 # How long the demo runs.
 FOR ?= 20s
-# Which packages the tests cover, and further flags for go test (-run, -v, -json, …).
+# Which packages the tests cover, and further flags for go test (-run, -v, -json, …). Random values follow
+# PGSLUICE_TEST_SEED, which every run prints.
 PKG ?= ./...
 TESTFLAGS ?=
 # One server start costs half a second, and a slow machine needs a multiple of what a fast one needs.
