@@ -151,6 +151,10 @@ func (p *typeParser) typ(depth int) *typeName {
 		p.fail("it is nested too deeply")
 		return nil
 	}
+	if p.space(); p.rest != "" && (p.rest[0] == '`' || p.rest[0] >= '0' && p.rest[0] <= '9') {
+		p.fail("the name of a type begins with a letter, and not with %q", p.rest[:1])
+		return nil
+	}
 	t := &typeName{name: p.ident()}
 	if p.err != nil || !p.take("(") {
 		return t
@@ -199,7 +203,7 @@ func (p *typeParser) arg(depth int) typeArg {
 	before := p.rest
 	first := p.ident()
 	p.space()
-	if p.err == nil && p.rest != "" && p.rest[0] != ',' && p.rest[0] != ')' && p.rest[0] != '(' {
+	if p.err == nil && first != "" && p.rest != "" && p.rest[0] != ',' && p.rest[0] != ')' && p.rest[0] != '(' {
 		return typeArg{field: first, typ: p.typ(depth + 1)}
 	}
 	p.rest = before
