@@ -63,38 +63,26 @@ func given(name string) (set bool) {
 }
 
 func startServers() error {
-	majors, err := sandbox.Majors()
-	if err != nil {
-		return err
-	}
-	started := make([]*sandbox.Postgres, len(majors))
 	var group errgroup.Group
-	for i, major := range majors {
-		group.Go(func() (err error) {
-			started[i], err = sandbox.StartPostgres(context.Background(), sandbox.PostgresOptions{
+	group.Go(func() (err error) {
+		servers.postgres, err = sandbox.StartMajors(context.Background(), func(major int) sandbox.PostgresOptions {
+			return sandbox.PostgresOptions{
 				Major: major, Password: sourcePassword,
 				Settings: map[string]string{
 					"max_connections": "200", "max_wal_senders": "60", "max_replication_slots": "60", "max_worker_processes": "20",
 					// Deadlocks of the workloads are to end soon.
 					"deadlock_timeout": "100ms",
 				},
-			})
-			return err
+			}
 		})
-	}
+		return err
+	})
 	group.Go(func() (err error) {
 		servers.clickhouse, err = sandbox.StartClickHouse(context.Background(),
 			sandbox.ClickHouseOptions{User: targetUser, Password: targetPassword})
 		return err
 	})
-	err = group.Wait()
-	servers.postgres = map[int]*sandbox.Postgres{}
-	for i, p := range started {
-		if p != nil {
-			servers.postgres[majors[i]] = p
-		}
-	}
-	return err
+	return group.Wait()
 }
 
 // stopServers throws them away: an orderly shutdown would be a waste of seconds.

@@ -12,10 +12,9 @@ import (
 func fixedClock() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 func TestVersions(t *testing.T) {
-	as := func(version int) func(*Source) { return func(s *Source) { s.Catalog.Version = version } }
 	runTroubles(t, []trouble{
-		{name: "too old", setup: aTable, wish: as(110022), check: "version", level: fault.LevelError, seen: "the source is PostgreSQL 11", fix: "12 or later", otherwise: as(180000), until: 18, since: 18},
-		{name: "not tested", since: 18, setup: aTable, wish: as(190000), check: "version", level: fault.LevelWarning, seen: "PostgreSQL 19, with which this version of pgsluice has not been tested", fix: "PostgreSQL 12 to 18", otherwise: as(180000)},
+		{name: "too old", setup: aTable, wish: pretending(110022), check: "version", level: fault.LevelError, seen: "the source is PostgreSQL 11", fix: "12 or later", otherwise: pretending(180000), until: 18, since: 18},
+		{name: "not tested", since: 18, setup: aTable, wish: pretending(190000), check: "version", level: fault.LevelWarning, seen: "PostgreSQL 19, with which this version of pgsluice has not been tested", fix: "PostgreSQL 12 to 18", otherwise: pretending(180000)},
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -13,7 +14,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/internal/postgres"
@@ -56,24 +56,8 @@ func TestMain(m *testing.M) {
 }
 
 func startServers() error {
-	majors, err := sandbox.Majors()
-	if err != nil {
-		return err
-	}
-	started := make([]*sandbox.Postgres, len(majors))
-	var group errgroup.Group
-	for i, major := range majors {
-		group.Go(func() (err error) {
-			started[i], err = sandbox.StartPostgres(context.Background(), healthy(major))
-			return err
-		})
-	}
-	err = group.Wait()
-	for i, p := range started {
-		if p != nil {
-			servers[majors[i]] = p
-		}
-	}
+	started, err := sandbox.StartMajors(context.Background(), healthy)
+	maps.Copy(servers, started)
 	return err
 }
 
@@ -114,7 +98,7 @@ func onEveryMajor(t *testing.T, since, until int, test func(*scene)) {
 		})
 	}
 	if !ran {
-		t.Skipf("it is about PostgreSQL %d to %d, and $%s has none of these", since, until, sandbox.MajorsEnv)
+		t.Fatalf("it is about PostgreSQL %d to %d, and none of these runs: $%s has to name one", since, until, sandbox.MajorsEnv)
 	}
 }
 

@@ -33,6 +33,11 @@ type trouble struct {
 	otherPatterns []string
 }
 
+// pretending has the check take the server for one of another version.
+func pretending(version int) func(*Source) {
+	return func(s *Source) { s.Catalog.Version = version }
+}
+
 func (tr trouble) isSQL() bool {
 	return tr.mend == nil && tr.otherwise == nil && tr.otherPatterns == nil
 }

@@ -153,10 +153,7 @@ func planDateTime64(s *spec, t *typeName, v version) error {
 		s.fixed(8, putDateTime64)
 		return nil
 	}
-	if digits < 6 {
-		s.edge(fmt.Sprintf("more than %d digits of a second", digits), "the moment before")
-	}
-	ticks := ticksOf(digits)
+	ticks := s.ticks(digits)
 	s.fixed(8, func(c *column, d change.Datum) (typemap.Edge, error) {
 		v, edge, err := c.moment(d, ticks)
 		c.data = binary.LittleEndian.AppendUint64(c.data, uint64(v))
@@ -201,6 +198,15 @@ func ticksOf(digits int) unit {
 	return u
 }
 
+// ticks is the unit of a type with so many digits of a second, and the edge that
+// comes with fewer than PostgreSQL's.
+func (s *spec) ticks(digits int) unit {
+	if digits < 6 {
+		s.edge(fmt.Sprintf("more than %d digits of a second", digits), "the moment before")
+	}
+	return ticksOf(digits)
+}
+
 // of turns microseconds into ticks, towards the past.
 func (u unit) of(micros int64, edge typemap.Edge) (int64, typemap.Edge) {
 	rest := micros % u.divide
@@ -237,10 +243,7 @@ func planTime64(s *spec, t *typeName, _ version) error {
 		s.fixed(8, putTime64)
 		return nil
 	}
-	if digits < 6 {
-		s.edge(fmt.Sprintf("more than %d digits of a second", digits), "the moment before")
-	}
-	ticks := ticksOf(digits)
+	ticks := s.ticks(digits)
 	s.fixed(width, func(c *column, d change.Datum) (typemap.Edge, error) {
 		v, err := c.meaning.Time(d)
 		v, edge := ticks.of(v, typemap.Fits)

@@ -95,7 +95,7 @@ func TestAFlagWinsOverTheFile(t *testing.T) {
 }
 
 func TestMistakesAreNamedWithTheirLine(t *testing.T) {
-	cases := []struct{ name, yaml, want string }{
+	cases := []mistake{
 		{"an unknown key", minimal + "nmae: x\n", `line 6: unknown key "nmae"`},
 		{"an unknown key below", "source:\n  dns: x\n", `line 2: unknown key "dns"`},
 		{"two at once", "a: 1\nb: 2\n", `unknown key "a"; line 2: unknown key "b"`},
@@ -121,7 +121,15 @@ func TestMistakesAreNamedWithTheirLine(t *testing.T) {
 		{"a template without the table", strings.Replace(minimal, "target: {", `target: {table: fixed, `, 1), "{table}"},
 		{"several problems at once", "name: My Shop\ntables: [orders]\n", "the schema is missing"},
 	}
-	for _, c := range cases {
+	refuses(t, cases)
+}
+
+// mistake is a configuration that is refused, and what is said of it.
+type mistake struct{ name, yaml, want string }
+
+func refuses(t *testing.T, mistakes []mistake) {
+	t.Helper()
+	for _, c := range mistakes {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := settingsOf(t, c.yaml, flags{flush: -1})
 			if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/pgsluice/pgsluice/apply"
-	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/sync"
 )
 
@@ -76,7 +75,7 @@ func TestMistakesInWishesAreNamedWithTheirLine(t *testing.T) {
 	table := func(lines string) string {
 		return strings.Replace(minimal, "tables: [public.*]", "tables:\n  - name: public.t\n"+lines, 1)
 	}
-	cases := []struct{ name, yaml, want string }{
+	cases := []mistake{
 		{"an unknown key", table("    wehre: x\n"), `line 7: unknown key "wehre" of a table`},
 		{"two at once", table("    wehre: x\n    exclud: [x]\n"), `line 8: unknown key "exclud"`},
 		{"a key twice", table("    where: x\n    where: y\n"), `line 8: key "where" is there already, in line 7`},
@@ -102,17 +101,7 @@ func TestMistakesInWishesAreNamedWithTheirLine(t *testing.T) {
 		{"Greenplum's wish", table("    distributed_by: [id]\n"), "line 6: distributed_by of table public.t is for Greenplum, and the target is ClickHouse"},
 		{"a variable that is not there", table("    where: ${PGSLUICE_TEST_NOT_THERE}\n"), "line 7: ${PGSLUICE_TEST_NOT_THERE}: the environment has no"},
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			_, err := settingsOf(t, c.yaml, flags{flush: -1})
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Fatalf("got  %v\nwant something with %s", err, c.want)
-			}
-			if strings.Contains(err.Error()+fault.Hint(err), "secret") {
-				t.Fatalf("the password is told: %v", err)
-			}
-		})
-	}
+	refuses(t, cases)
 }
 
 func TestTheDocumentationNamesEveryWishAndNoOther(t *testing.T) {
