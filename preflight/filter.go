@@ -8,6 +8,7 @@ import (
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/internal/postgres"
 	"github.com/pgsluice/pgsluice/replication"
+	"github.com/pgsluice/pgsluice/snapshot"
 )
 
 // The first version whose publications have conditions on rows.
@@ -119,15 +120,29 @@ func (l *look) sameFilter(ctx context.Context, t Table, published replication.Pu
 	if t.Where == "" || !l.fineOn("where", t.Relation.String()) || l.version < rowFilters {
 		return nil
 	}
-	same, err := l.Catalog.SameFilter(ctx, t.Table, t.Where, published.RowFilter)
+	wrong, err := OtherRows(ctx, l.Catalog, l.Publication, t.Table, t.Where, published.RowFilter)
+	if wrong != nil {
+		l.found = append(l.found, fault.Refused("publication", t.Relation.String(), wrong))
+	}
+	return err
+}
+
+// OtherRows holds the condition under which a publication publishes a table
+// against the one that is wanted; wrong says that they are two. Either may be
+// empty.
+func OtherRows(ctx context.Context, c *snapshot.Catalog, publication string, t *snapshot.Table, wanted, published string) (wrong, err error) {
+	same, err := c.SameFilter(ctx, t, wanted, published)
 	if err != nil || same {
-		return err
+		return nil, err
 	}
-	are := "all rows"
-	if published.RowFilter != "" {
-		are = "the rows " + published.RowFilter
+	says := func(filter string) string {
+		if filter == "" {
+			return "all rows"
+		}
+		return "the rows " + filter
 	}
-	l.refuse("publication", t.Relation.String(), fmt.Sprintf("publication %s publishes of table %s %s, and the configuration wants the rows %s", l.Publication, t.Relation, are, t.Where),
-		replication.ReplaceInPublicationSQL(l.Publication, l.publicationTables([]Table{t})[0])+"  -- or make where what is published")
-	return nil
+	r := t.Relation
+	anew := replication.ReplaceInPublicationSQL(publication, replication.PublicationTable{Schema: r.Schema, Name: r.Name, Partitioned: t.Partitioned, Where: wanted})
+	return fault.Precondition(fmt.Errorf("publication %s publishes of table %s %s, and the configuration wants %s", publication, r, says(published), says(wanted)),
+		anew+"  -- then start pgsluice again; or make where what is published"), nil
 }

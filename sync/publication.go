@@ -86,19 +86,7 @@ func (a *attempt) checkFilter(ctx context.Context, t *table, published string) (
 	if where == "" && !a.pipeline.OwnsPublication {
 		return nil, nil
 	}
-	same, err := a.catalog.SameFilter(ctx, t.source, where, published)
-	if err != nil || same {
-		return nil, err
-	}
-	says := func(filter string) string {
-		if filter == "" {
-			return "all rows"
-		}
-		return "the rows " + filter
-	}
-	name := a.p.config.Publication
-	return fault.Precondition(fmt.Errorf("publication %s publishes of table %s %s, and the configuration wants %s", name, t.name, says(published), says(where)),
-		replication.ReplaceInPublicationSQL(name, publicationTables([]*table{t})[0])+"  -- then start pgsluice again; or make where what is published"), nil
+	return preflight.OtherRows(ctx, a.catalog, a.p.config.Publication, t.source, where, published)
 }
 
 // publication sees that a publication covers the tables.
