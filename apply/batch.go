@@ -19,6 +19,9 @@ type Batch struct {
 	// wholly in this batch or an earlier one. 0 means "as before": the batch
 	// ends inside a transaction, or a later one's will do.
 	Watermark change.LSN
+	// Partial: the batch ends inside a transaction, of which the next one brings
+	// more. It has no Watermark then.
+	Partial bool
 	// CommitTime is the source's clock at the commit of the last transaction
 	// that the batch has rows of.
 	CommitTime time.Time
@@ -94,7 +97,7 @@ func (b *Batch) Reset() {
 	b.tables = b.tables[:0]
 	b.arena = b.arena[:0]
 	b.rows = 0
-	b.Watermark = 0
+	b.Watermark, b.Partial = 0, false
 	b.CommitTime = time.Time{}
 }
 

@@ -3,6 +3,7 @@ package apply
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -261,4 +262,66 @@ func BenchmarkBatch(b *testing.B) {
 		copy(r.New[0].Bytes, fmt.Append(r.New[0].Bytes[:0], 10_000_000+i%10_000_000))
 		_ = batch.Add(table, r)
 	}
+}
+
+func TestWhatABatchKnowsOfKeysFromBeforeIt(t *testing.T) {
+	full := func(tb *Table) *Table {
+		r := *tb.Relation
+		r.Identity = change.IdentityFull
+		return &Table{Name: tb.Name, Relation: &r}
+	}
+	cases := []struct {
+		name  string
+		table *Table
+		rows  []*change.Row
+		want  string // keys, those that are fresh with a *
+	}{
+		{"an insert makes a key", pair(), []*change.Row{ins(at(1, 1), "a", "x")}, "a*"},
+		{"an update has met one", pair(), []*change.Row{upd(at(1, 1), nil, "a", "x")}, "a"},
+		{"an update of an insert has not", pair(), []*change.Row{ins(at(1, 1), "a", "x"), upd(at(1, 2), nil, "a", "y")}, "a*"},
+		{"a key that was there comes back", pair(), []*change.Row{del(at(1, 1), "a", "NULL"), ins(at(1, 2), "a", "x")}, "a"},
+		{"a key that was not there goes again", pair(), []*change.Row{ins(at(1, 1), "a", "x"), del(at(1, 2), "a", "NULL")}, "a*"},
+		{"a change of key", pair(), []*change.Row{upd(at(1, 1), []string{"a", "NULL"}, "b", "x")}, "a b*"},
+		{"a change to a key that was left before", pair(), []*change.Row{
+			upd(at(1, 1), []string{"a", "NULL"}, "b", "x"), upd(at(1, 2), []string{"c", "NULL"}, "a", "y"),
+		}, "a b* c"},
+		{"of two rows with one key the log does not tell", full(pair()), []*change.Row{ins(at(1, 1), "a", "x")}, "a"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			var b Batch
+			for _, r := range c.rows {
+				if err := b.Add(c.table, r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := freshKeys(&b); got != c.want {
+				t.Fatalf("%s, want %s", got, c.want)
+			}
+			b.Truncate(c.table, at(2, 1))
+			if err := b.Add(c.table, ins(at(2, 2), "z", "x")); err != nil {
+				t.Fatal(err)
+			}
+			if got := freshKeys(&b); got != "z*" {
+				t.Fatalf("behind a truncate: %s", got)
+			}
+		})
+	}
+}
+
+func freshKeys(b *Batch) string {
+	var keys []string
+	var r Row
+	for _, tb := range b.Tables() {
+		for i := range tb.Len() {
+			tb.Row(i, &r)
+			key := string(r.Values[0].Bytes)
+			if r.Fresh {
+				key += "*"
+			}
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return strings.Join(keys, " ")
 }

@@ -40,6 +40,7 @@ type entry struct {
 const (
 	deleted uint8 = 1 << iota
 	unresolved
+	fresh
 )
 
 const entrySize = int(unsafe.Sizeof(entry{})) + 8 // and two slots
@@ -49,6 +50,11 @@ type Row struct {
 	Position change.Position
 	// Deleted: the row is gone; of Values only those of the key mean anything.
 	Deleted bool
+	// Fresh: before the batch no row of the table had this key, as far as the
+	// source's log can tell. It is not said of tables whose log cannot: those
+	// with a deferrable key (identity FULL), where two rows can have one key
+	// until the transaction ends.
+	Fresh bool
 	// Values are one per column and views into the batch. Some are Unchanged
 	// where Base is not nil.
 	Values []change.Datum
@@ -80,7 +86,7 @@ func (t *TableBatch) Len() int { return len(t.entries) }
 // Row reads row i into r, whose slices are used again.
 func (t *TableBatch) Row(i int, r *Row) {
 	e := &t.entries[i]
-	r.Position, r.Deleted = e.position, e.flags&deleted != 0
+	r.Position, r.Deleted, r.Fresh = e.position, e.flags&deleted != 0, e.flags&fresh != 0
 	r.Values, _ = decodeTuple(r.Values[:0], t.batch.arena[e.tuple:], len(t.Table.Relation.Columns))
 	r.Base, r.Steps = nil, r.Steps[:0]
 	if e.flags&unresolved != 0 {
@@ -105,7 +111,7 @@ func (t *TableBatch) add(b *Batch, r *change.Row) error {
 	switch r.Op {
 	case change.Insert:
 		t.key = appendKey(t.key[:0], r.New, nil, key)
-		t.put(b, t.key, r.New, entry{position: r.Position})
+		t.put(b, t.key, r.New, entry{position: r.Position, flags: fresh})
 	case change.Delete:
 		if r.Old == nil {
 			return errNoOldKey
@@ -134,6 +140,7 @@ func (t *TableBatch) update(b *Batch, r *change.Row) {
 	// is left by one row and taken by another.
 	if !bytes.Equal(old, t.key) {
 		t.remove(b, old, r)
+		e.flags |= fresh
 	}
 	t.put(b, t.key, values, e)
 }

@@ -10,11 +10,14 @@ import (
 // Table is a source relation and the place in the target that holds its rows.
 type Table struct {
 	Relation *change.Relation
-	// Name is the target's table, without database or quotes.
+	// Name is the target's table, as the target's package writes names.
 	Name string
 	// Number is the table's place in the pipeline's list; see Batch.Add.
 	Number int
 	Wishes Wishes
+	// Shared: the target's table may hold rows that neither the copy nor the
+	// stream tells of: others write to it, or not every operation is wanted.
+	Shared bool
 }
 
 // Existing says what Prepare does with a table that is already there.
@@ -30,11 +33,13 @@ const (
 	Keep
 	// Discard leaves rows where they are except those that an earlier copy, and
 	// the stream behind it, wrote: the rows whose version's commit is the given
-	// consistent point or later.
+	// consistent point or later. A target whose rows have no version removes all
+	// of them from a table that holds nothing else, and refuses any other.
 	Discard
 	// DiscardOlder leaves rows where they are except those from before a copy at
 	// the given consistent point: what an INSERT of a process that was killed
-	// has brought since the table was emptied.
+	// has brought since the table was emptied. A target that lets no such INSERT
+	// happen has nothing to do.
 	DiscardOlder
 )
 
@@ -73,6 +78,11 @@ type Target interface {
 	// error.
 	Drop(ctx context.Context, name string) error
 
+	// Binary says whether the target takes a column's values as PostgreSQL's
+	// send function writes them; otherwise it is to be given text. It asks
+	// nobody. Any goroutine.
+	Binary(t *Table, column int) bool
+
 	// Load opens a Loader for rows of a prepared table. Any goroutine.
 	Load(ctx context.Context, t *Table) (Loader, error)
 
@@ -107,6 +117,31 @@ type Pacer interface {
 	// Pace returns when the target wants the next batch. While it waits the
 	// batch grows, which is the point.
 	Pace(ctx context.Context) error
+}
+
+// Transactional is a Target that makes many calls visible and durable at once,
+// and so whole transactions of the source. Rows that it has, with their
+// watermark, it is never given again.
+//
+//	Begin ─▶ Prepare, Remember, Apply, Settle … ─▶ Commit
+//
+// Between the two nobody else sees what the calls do, and nil from one of them
+// promises nothing before Commit has returned nil. A *TableError, or a failure of
+// Prepare or Settle, undoes its own call alone; any other error undoes everything
+// since Begin, as Recall and Close do with what is open.
+type Transactional interface {
+	// Begin opens a transaction, or goes on with the one that is open.
+	Begin(ctx context.Context) error
+	// Commit ends it; on an error it may or may not have come to pass, and Recall
+	// tells.
+	Commit(ctx context.Context) error
+}
+
+// Settler is a Target that has something left to do when a table's copy is whole.
+type Settler interface {
+	// Settle is called when every Loader of the copy has finished, and before the
+	// copy is remembered as whole. It may be repeated until that is the case.
+	Settle(ctx context.Context, t *Table) error
 }
 
 // TableError is a failure that only one table can be blamed for.

@@ -79,13 +79,20 @@ func (t *TableBatch) find(b *Batch, key []byte, h uint64) *entry {
 	return nil
 }
 
-// set makes e the last state of the key.
+// set makes e the last state of the key. Whether the key was there before the
+// batch, its first row in the batch has told.
 func (t *TableBatch) set(b *Batch, key []byte, h uint64, e entry) {
 	e.hash, e.keyLen = h, len(key)
 	if found := t.find(b, key, h); found != nil {
 		e.key = found.key
+		e.flags = e.flags&^fresh | found.flags&fresh
 		*found = e
 		return
+	}
+	if t.Truncate != (change.Position{}) {
+		e.flags |= fresh
+	} else if t.Table.Relation.Identity == change.IdentityFull {
+		e.flags &^= fresh
 	}
 	e.key = len(b.arena)
 	b.arena = append(b.arena, key...)

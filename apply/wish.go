@@ -54,4 +54,9 @@ type Wishes struct {
 	OrderBy []string
 	// PartitionBy is an expression of the target's over the target's columns.
 	PartitionBy string
+	// DistributedBy are the columns by whose values rows are spread over the
+	// nodes of the target.
+	DistributedBy []string
+	// Storage and Compression are how the target keeps rows, in its own words.
+	Storage, Compression string
 }

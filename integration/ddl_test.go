@@ -54,7 +54,7 @@ func TestAColumnIsAddedOnceWhenACrashComesRightAfter(t *testing.T) {
 			s.exec(`INSERT INTO t VALUES (%d, %d)`, 10+i, i)
 			err := s.tryCatchUp(func(p *plan) {
 				p.wrap = func(target apply.Target) apply.Target {
-					return applytest.NewFaulty(target, applytest.Fault{Method: method, Nth: 1, Kind: applytest.FailAfter, Err: errKilled})
+					return applytest.NewFaulty(target, applytest.Fault{Method: method, Nth: 1, Kind: applytest.FailAfter, Err: errKilled}).Wrapped()
 				}
 			})
 			if err == nil {

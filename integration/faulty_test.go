@@ -19,7 +19,7 @@ var errKilled = fault.Permanent(errors.New("killed by the test"), "")
 func failingAt(nth int) func(*plan) {
 	return func(p *plan) {
 		p.wrap = func(target apply.Target) apply.Target {
-			return applytest.NewFaulty(target, applytest.Fault{Method: applytest.Apply, Nth: nth, Kind: applytest.FailAfter, Err: errKilled})
+			return applytest.NewFaulty(target, applytest.Fault{Method: applytest.Apply, Nth: nth, Kind: applytest.FailAfter, Err: errKilled}).Wrapped()
 		}
 	}
 }
@@ -64,7 +64,7 @@ func TestTroubleOfTheTargetLosesNothing(t *testing.T) {
 						} else {
 							faulty.Target = target
 						}
-						return faulty
+						return faulty.Wrapped()
 					}
 				}
 				for starts := 1; ; starts++ {

@@ -42,7 +42,7 @@ func TestKeepalivesAreAnsweredWhileTheTargetIsHeld(t *testing.T) {
 			p.MaxRows = 10
 			p.wrap = func(target apply.Target) apply.Target {
 				faulty = applytest.NewFaulty(target, applytest.Fault{Method: applytest.Apply, Nth: 3, Kind: applytest.Hold})
-				return faulty
+				return faulty.Wrapped()
 			}
 		}).streaming()
 		sender := s.ask(`SELECT active_pid FROM pg_replication_slots WHERE slot_name = '%s'`, s.slot())

@@ -37,7 +37,7 @@ var rhythms = []rhythm{
 			for _, nth := range []int{1, 3} {
 				script = append(script, applytest.Fault{Method: applytest.Apply, Nth: nth, Kind: applytest.FailAfter})
 			}
-			return applytest.NewFaulty(target, script...)
+			return applytest.NewFaulty(target, script...).Wrapped()
 		}
 	}},
 }

@@ -102,7 +102,7 @@ func TestALoadThatWasStoppedGoesOnWithTheMissingTables(t *testing.T) {
 			p.Workers = 1
 			p.wrap = func(target apply.Target) apply.Target {
 				faulty = applytest.NewFaulty(target, applytest.Fault{Method: applytest.Finish, Nth: 2, Kind: applytest.Hold})
-				return faulty
+				return faulty.Wrapped()
 			}
 		})
 		<-faulty.Held() // the second table's last rows, while the third may be under way

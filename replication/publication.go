@@ -16,6 +16,9 @@ import (
 // Operations are what a publication publishes.
 type Operations struct{ Insert, Update, Delete, Truncate bool }
 
+// All says that none is left out.
+func (o Operations) All() bool { return o.Insert && o.Update && o.Delete && o.Truncate }
+
 // String writes them as the publication's publish parameter does.
 func (o Operations) String() string {
 	var names []string

@@ -19,7 +19,8 @@ type applyLoop struct {
 	attempt  *attempt
 	exchange *exchange
 	byNumber map[int]*table
-	last     time.Time // when the last batch was taken
+	tx       apply.Transactional // nil where the target is none
+	last     time.Time           // when the last batch was taken
 	// saved is the watermark that the target remembers, since savedAt.
 	saved   change.LSN
 	savedAt time.Time
@@ -32,7 +33,8 @@ type applyLoop struct {
 const saveEvery = 500 * time.Millisecond
 
 func newApplyLoop(a *attempt, x *exchange) *applyLoop {
-	l := &applyLoop{p: a.p, attempt: a, exchange: x, byNumber: map[int]*table{}, saved: a.pipeline.Watermark}
+	tx, _ := a.p.target.(apply.Transactional)
+	l := &applyLoop{tx: tx, p: a.p, attempt: a, exchange: x, byNumber: map[int]*table{}, saved: a.pipeline.Watermark}
 	for _, t := range a.tables {
 		l.byNumber[t.number] = t
 	}
@@ -63,8 +65,11 @@ func (l *applyLoop) loop(ctx context.Context, gone <-chan struct{}) error {
 				return err
 			}
 		}
+		b, failed, err := l.take(ctx, gone)
+		if err != nil {
+			return err
+		}
 		l.last = time.Now()
-		b, failed := l.exchange.take()
 		if err := l.apply(ctx, b, failed); err != nil {
 			return err
 		}
@@ -113,7 +118,64 @@ func (l *applyLoop) wait(ctx context.Context, gone <-chan struct{}) error {
 	}
 }
 
+// take gets the batch that is due, when its last transaction has come whole or
+// cannot come before there is room.
+func (l *applyLoop) take(ctx context.Context, gone <-chan struct{}) (*apply.Batch, []failure, error) {
+	for {
+		if b, failed, ok := l.exchange.take(); ok {
+			return b, failed, nil
+		}
+		select {
+		case <-l.exchange.changed:
+		case <-gone:
+			return nil, nil, errStopped
+		case <-l.p.stop:
+			return nil, nil, errStopped
+		case <-ctx.Done():
+			return nil, nil, context.Cause(ctx)
+		}
+	}
+}
+
+// apply has the target take the batch, and moves on what it is known to have.
 func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, failed []failure) error {
+	if l.tx != nil {
+		if err := l.tx.Begin(ctx); err != nil {
+			return fmt.Errorf("begin a transaction in the target: %w", err)
+		}
+	}
+	if err := l.settle(ctx, b, failed); err != nil {
+		return err
+	}
+	nothing := b.Empty() && b.Watermark <= l.attempt.pipeline.Watermark
+	reached := b.Watermark
+	if !nothing {
+		if !l.saveDue(b) {
+			b.Watermark = 0
+		}
+		if err := l.send(ctx, b); err != nil {
+			return err
+		}
+	}
+	if l.tx != nil && !b.Partial {
+		if err := l.tx.Commit(ctx); err != nil {
+			return fmt.Errorf("commit a batch: %w", err)
+		}
+	}
+	if nothing {
+		return nil
+	}
+	l.attempt.pipeline.Watermark = max(l.attempt.pipeline.Watermark, reached)
+	l.applied(b)
+	if b.Watermark > 0 {
+		l.remembered()
+	}
+	return nil
+}
+
+// settle makes the target ready for the batch, and takes out of it what cannot be
+// applied.
+func (l *applyLoop) settle(ctx context.Context, b *apply.Batch, failed []failure) error {
 	var dirty []apply.TableState
 	for _, f := range failed {
 		l.p.park(f.table, f.err)
@@ -135,31 +197,13 @@ func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, failed []failure)
 			dirty = append(dirty, l.byNumber[tb.Table.Number].state)
 		}
 	}
-	if err := l.remember(ctx, dirty); err != nil {
-		return err
-	}
-	if b.Empty() && b.Watermark <= l.attempt.pipeline.Watermark {
-		return nil
-	}
-	reached := b.Watermark
-	if !l.saveDue(b) {
-		b.Watermark = 0
-	}
-	if err := l.send(ctx, b); err != nil {
-		return err
-	}
-	l.attempt.pipeline.Watermark = max(l.attempt.pipeline.Watermark, reached)
-	l.applied(b)
-	if b.Watermark > 0 {
-		l.remembered()
-	}
-	return nil
+	return l.remember(ctx, dirty)
 }
 
 // saveDue says whether a batch's watermark is to be remembered with it; otherwise
 // a later one, or [applyLoop.save], will do.
 func (l *applyLoop) saveDue(b *apply.Batch) bool {
-	return b.Empty() || time.Since(l.savedAt) >= saveEvery || l.exchange.until != 0 && b.Watermark >= l.exchange.until
+	return l.tx != nil || b.Empty() || time.Since(l.savedAt) >= saveEvery || l.exchange.until != 0 && b.Watermark >= l.exchange.until
 }
 
 // send has the target apply the batch. A table that it cannot apply is parked and

@@ -21,6 +21,8 @@ type exchange struct {
 	spare   *apply.Batch
 	sealed  bool      // nothing more can be added: full, or a relation changed
 	whole   bool      // the end of a transaction with rows is in it
+	inside  bool      // rows of a transaction have come, and its end has not
+	awaited bool      // the apply loop waits for that end
 	commit  time.Time // of the transaction being gathered
 	failed  []failure // tables that the gather loop could not go on with
 
@@ -61,7 +63,7 @@ func (x *exchange) add(t *apply.Table, r *change.Row) (bool, error) {
 	if !x.open(t) {
 		return false, nil
 	}
-	x.filling.CommitTime = x.commit
+	x.filling.CommitTime, x.inside = x.commit, true
 	return true, x.filling.Add(t, r)
 }
 
@@ -73,6 +75,7 @@ func (x *exchange) truncate(t *apply.Table, p change.Position) bool {
 		return false
 	}
 	x.filling.Truncate(t, p)
+	x.inside = true
 	return true
 }
 
@@ -107,9 +110,10 @@ func (x *exchange) advance(to change.LSN, commit time.Time) {
 		x.whole = true
 		x.signal()
 	}
-	if first || x.until != 0 && to >= x.until {
+	if first || x.awaited || x.until != 0 && to >= x.until {
 		x.signal()
 	}
+	x.inside, x.awaited = false, false
 }
 
 // fail reports a table that cannot be gone on with.
@@ -146,18 +150,29 @@ func (x *exchange) due(last time.Time, interval, idle time.Duration) (at time.Ti
 }
 
 // take gives the batch that was being filled to the apply loop, which hands it
-// back with giveBack.
-func (x *exchange) take() (*apply.Batch, []failure) {
+// back with giveBack. A batch that can grow is given when it holds whole
+// transactions: the rest of one that was begun is on its way, and until it is
+// there ok is false. A batch that ends inside a transaction leaves its watermark
+// to the next.
+func (x *exchange) take() (b *apply.Batch, failed []failure, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	b, failed := x.filling, x.failed
+	if x.inside && !x.sealed && len(x.failed) == 0 {
+		x.awaited = true
+		return nil, nil, false
+	}
+	b, failed = x.filling, x.failed
 	x.filling, x.spare = x.spare, nil
+	if x.inside {
+		b.Partial = true
+		x.filling.Watermark, b.Watermark = b.Watermark, 0
+	}
 	x.sealed, x.whole, x.failed = false, false, nil
 	select {
 	case x.room <- struct{}{}:
 	default:
 	}
-	return b, failed
+	return b, failed, true
 }
 
 // giveBack returns a batch that is applied. Only then can the next be taken: the

@@ -96,7 +96,7 @@ func TestTheWatermarkStaysInsideATransaction(t *testing.T) {
 	if ok, _ := x.add(table, keyed("c", 10, 3)); ok {
 		t.Fatal("a full batch takes a row")
 	}
-	b, _ := x.take()
+	b, _, _ := x.take()
 	if b.Watermark != 0 || b.Rows() != 2 || b.Pipeline != "p" {
 		t.Fatalf("watermark %s, %d rows, pipeline %q", b.Watermark, b.Rows(), b.Pipeline)
 	}
@@ -108,7 +108,7 @@ func TestTheWatermarkStaysInsideATransaction(t *testing.T) {
 	mustAdd(t, x, table, keyed("c", 10, 3))
 	x.advance(11, last)
 	x.giveBack(b)
-	if b, _ = x.take(); b.Watermark != 11 || b.Rows() != 1 {
+	if b, _, _ = x.take(); b.Watermark != 11 || b.Rows() != 1 {
 		t.Fatalf("watermark %s, %d rows", b.Watermark, b.Rows())
 	}
 }
@@ -137,3 +137,53 @@ func TestAnAddedColumnIsFollowedAndOthersAreNot(t *testing.T) {
 		})
 	}
 }
+
+func TestABatchHoldsWholeTransactionsWhereItCan(t *testing.T) {
+	x, table := newExchange("p", 3, 1<<20, 0), exchangeTable()
+	mustAdd(t, x, table, keyed("a", 10, 1))
+	x.advance(11, last)
+	mustAdd(t, x, table, keyed("b", 20, 1))
+	<-x.changed
+	if _, _, ok := x.take(); ok {
+		t.Fatal("a batch was given with half a transaction in it that can come whole")
+	}
+	mustAdd(t, x, table, keyed("c", 20, 2))
+	if ok, _ := x.add(table, keyed("d", 20, 3)); ok {
+		t.Fatal("a full batch takes a row")
+	}
+	b, _, ok := x.take()
+	if !ok || !b.Partial || b.Watermark != 0 || b.Rows() != 3 {
+		t.Fatalf("given %v, partial %v, watermark %s", ok, b.Partial, b.Watermark)
+	}
+	mustAdd(t, x, table, keyed("d", 20, 3))
+	x.giveBack(b)
+	if _, _, ok := x.take(); ok {
+		t.Fatal("given before the end of the transaction")
+	}
+	for len(x.changed) > 0 {
+		<-x.changed
+	}
+	x.advance(21, last)
+	select {
+	case <-x.changed:
+	default:
+		t.Fatal("nobody is told of the end that is waited for")
+	}
+	if b, _, ok = x.take(); !ok || b.Partial || b.Watermark != 21 {
+		t.Fatalf("given %v, partial %v, watermark %s", ok, b.Partial, b.Watermark)
+	}
+	x.giveBack(b)
+	x.advance(30, time.Time{})
+	mustAdd(t, x, table, keyed("e", 40, 1))
+	x.fail(&table2, errors.New("no"))
+	if b, _, ok = x.take(); !ok || !b.Partial || b.Watermark != 0 {
+		t.Fatalf("a table that failed: given %v, partial %v, watermark %s", ok, b.Partial, b.Watermark)
+	}
+	x.advance(41, last)
+	x.giveBack(b)
+	if b, _, ok = x.take(); !ok || b.Watermark != 41 {
+		t.Fatalf("given %v, watermark %s", ok, b.Watermark)
+	}
+}
+
+var table2 table

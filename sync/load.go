@@ -140,12 +140,46 @@ func (l *loader) end(ctx context.Context, t *table) error {
 			return fmt.Errorf("table %s: %w", t.name, err)
 		}
 	}
-	t.state.Phase, t.state.Rows, t.state.Bytes = apply.Copied, t.count.loadedRows.Load(), t.count.loadedBytes.Load()
-	if err := l.remember(ctx, t); err != nil {
+	if err := l.settleCopy(ctx, t); err != nil {
 		return err
+	}
+	if t.parked.Load() {
+		return nil
 	}
 	// Only now is it true whatever happens to this process.
 	l.p.log.Info("copied", "table", t.name, "rows", t.state.Rows, "bytes", t.state.Bytes)
+	return nil
+}
+
+// settleCopy has the target finish the copy and remember it as whole, at once
+// where it can.
+func (l *loader) settleCopy(ctx context.Context, t *table) error {
+	tx, _ := l.p.target.(apply.Transactional)
+	if tx != nil {
+		if err := tx.Begin(ctx); err != nil {
+			return fmt.Errorf("table %s: %w", t.name, err)
+		}
+	}
+	if settler, ok := l.p.target.(apply.Settler); ok {
+		if err := settler.Settle(ctx, t.prepared); err != nil {
+			var of *apply.TableError
+			if !errors.As(err, &of) || fault.Retryable(err) || ctx.Err() != nil {
+				return fmt.Errorf("table %s: %w", t.name, err)
+			}
+			l.p.park(t, err)
+		}
+	}
+	if !t.parked.Load() {
+		t.state.Phase, t.state.Rows, t.state.Bytes = apply.Copied, t.count.loadedRows.Load(), t.count.loadedBytes.Load()
+	}
+	if err := l.remember(ctx, t); err != nil {
+		return err
+	}
+	if tx != nil {
+		if err := tx.Commit(ctx); err != nil {
+			return fmt.Errorf("table %s: %w", t.name, err)
+		}
+	}
 	return nil
 }
 

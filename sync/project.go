@@ -50,7 +50,7 @@ func (g *gatherer) announce(t *table, relation *change.Relation, project []int, 
 		t.announced = t.into(relation)
 	}
 	delete(g.tables, t.wire)
-	t.wire, t.project = t.announced.Relation, project
+	t.wire, t.project, t.doubt = t.announced.Relation, project, nil
 	if project != nil {
 		wire := *t.announced.Relation
 		wire.Columns = make([]change.Column, width)
@@ -59,6 +59,17 @@ func (g *gatherer) announce(t *table, relation *change.Relation, project []int, 
 		}
 		t.wire = &wire
 	}
+	g.tables[t.wire] = t
+	return t.wire
+}
+
+// doubtful takes up an announcement that cannot be followed, in a transaction
+// from before the table's copy. It may be of a shape that was gone when the table
+// was copied, and the next announcement then settles it; where none comes, the
+// first row behind the copy fails the table.
+func (g *gatherer) doubtful(t *table, m *replication.RelationMessage, why error) *change.Relation {
+	delete(g.tables, t.wire)
+	t.wire, t.doubt = &change.Relation{OID: m.OID, Schema: m.Schema, Name: m.Name, Columns: make([]change.Column, len(m.Columns))}, why
 	g.tables[t.wire] = t
 	return t.wire
 }

@@ -29,7 +29,7 @@ func (a *attempt) stream(ctx context.Context, until change.LSN) error {
 	}
 	binary := a.catalog.Version >= 140000
 	for _, t := range a.tables {
-		binary = binary && !needsText(t.query.Relation)
+		binary = binary && !p.needsText(t, t.query.Relation)
 	}
 	g := &gatherer{
 		attempt: a, binary: binary, byOID: map[uint32]*table{}, tables: map[*change.Relation]*table{},
@@ -87,6 +87,7 @@ type gatherer struct {
 	byOID    map[uint32]*table
 	// tables are by the relation that the stream's rows have.
 	tables map[*change.Relation]*table
+	commit change.LSN // of the transaction that the stream is in
 	looked time.Time // when the catalog was last asked for dropped tables
 	// row, old and new are room for a row without its excluded columns.
 	row      change.Row
@@ -165,6 +166,10 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 		if !g.wanted(t, e.Position, e.Row.Op) {
 			return nil
 		}
+		if t.doubt != nil {
+			g.exchange.fail(t, t.doubt)
+			return nil
+		}
 		row := &e.Row
 		if t.project != nil {
 			row = g.projected(t, row)
@@ -194,6 +199,10 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 			if t == nil || t.parked.Load() || e.Position.Commit < t.skipBefore || t.truncatedAt.Compare(e.Position) > 0 {
 				continue
 			}
+			if t.doubt != nil {
+				g.exchange.fail(t, t.doubt)
+				continue
+			}
 			for !g.exchange.truncate(t.announced, e.Position) {
 				if err := g.waitForRoom(ctx); err != nil {
 					return err
@@ -206,6 +215,7 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 			return g.stream.Ask()
 		}
 	case replication.Begin:
+		g.commit = e.Position.Commit
 		g.exchange.begin(e.Time)
 		g.attempt.p.gathered.Store(uint64(e.Position.Commit))
 	}
@@ -283,10 +293,13 @@ func (g *gatherer) resolve(ctx context.Context, m *replication.RelationMessage) 
 		if fault.Retryable(err) || ctx.Err() != nil {
 			return nil, err
 		}
+		if g.commit < t.skipBefore {
+			return g.doubtful(t, m, err), nil
+		}
 		g.exchange.fail(t, err)
 		return nil, nil
 	}
-	if g.binary && needsText(relation) {
+	if g.binary && g.attempt.p.needsText(t, relation) {
 		return nil, fault.Retry(fmt.Errorf("table %s has got a column whose values are to be had as text only: the stream begins again in text", t.name))
 	}
 	return g.announce(t, relation, project, len(m.Columns)), nil

@@ -13,7 +13,6 @@ import (
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/replication"
 	"github.com/pgsluice/pgsluice/snapshot"
-	"github.com/pgsluice/pgsluice/typemap"
 )
 
 // table is a table of the pipeline during one attempt.
@@ -24,6 +23,8 @@ type table struct {
 	target string
 	wish   TableWish
 	query  snapshot.Query
+	// shared: the target's table may hold rows that the source does not tell of.
+	shared bool
 	// extended: the order has made columns beside the key part of it.
 	extended bool
 
@@ -39,6 +40,9 @@ type table struct {
 	// the columns of the announced one are: nil where the two are the same.
 	wire    *change.Relation
 	project []int
+	// doubt is why what was last announced cannot be followed; it counts from the
+	// first row on that is not from before the copy. Gather loop only.
+	doubt error
 	// skipBefore and truncatedAt are the skip rules; fixed for the attempt.
 	skipBefore  change.LSN
 	truncatedAt change.Position
@@ -90,15 +94,20 @@ func (p *Pipeline) newTable(source *snapshot.Table, number int, published *repli
 		// is read.
 		t.query.RowFilter = published.RowFilter
 	}
-	for i, c := range ordered.Columns {
-		t.query.AsText[i] = !typemap.Resolve(c.Type).BinaryOK
+	c := &p.config
+	t.shared = c.Existing == apply.Keep || !c.Copy || !c.Operations.All()
+	if p.target != nil {
+		into := t.into(ordered)
+		for i := range ordered.Columns {
+			t.query.AsText[i] = !p.target.Binary(into, i)
+		}
 	}
 	return t, nil
 }
 
 // into is the table's place in the target, for a relation of it.
 func (t *table) into(r *change.Relation) *apply.Table {
-	return &apply.Table{Relation: r, Name: t.target, Number: t.number, Wishes: t.wish.of(r)}
+	return &apply.Table{Relation: r, Name: t.target, Number: t.number, Wishes: t.wish.of(r), Shared: t.shared}
 }
 
 // narrow leaves in a relation the columns that both the copy and the stream
@@ -133,12 +142,13 @@ func narrow(r *change.Relation, published *replication.Published, wish *TableWis
 	return &n
 }
 
-// needsText says whether the stream has to come in text because a value of the
-// relation cannot be read in binary. A type without a binary form of its own
-// comes as text anyhow.
-func needsText(r *change.Relation) bool {
-	for _, c := range r.Columns {
-		if !typemap.Resolve(c.Type).BinaryOK && !c.Type.Underlying().TextOnly {
+// needsText says whether the stream has to come in text because the target does
+// not take a value of the relation in binary. A type without a binary form of its
+// own comes as text anyhow.
+func (p *Pipeline) needsText(t *table, r *change.Relation) bool {
+	into := t.into(r)
+	for i, c := range r.Columns {
+		if !c.Type.Underlying().TextOnly && !p.target.Binary(into, i) {
 			return true
 		}
 	}

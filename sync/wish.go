@@ -80,6 +80,7 @@ func (w *TableWish) named() []named {
 	add("rename", slices.Sorted(maps.Keys(w.Rename)))
 	add("types", slices.Sorted(maps.Keys(w.Types)))
 	add("order_by", w.OrderBy)
+	add("distributed_by", w.DistributedBy)
 	add("on_unrepresentable", slices.Sorted(maps.Keys(w.OnUnrepresentable)))
 	return all
 }
@@ -186,7 +187,7 @@ func (w *TableWish) of(r *change.Relation) apply.Wishes {
 	gone := func(column string) bool { return position(r, column) < 0 }
 	s := apply.Wishes{
 		Rename: maps.Clone(w.Rename), Types: maps.Clone(w.Types), OnUnrepresentable: maps.Clone(w.OnUnrepresentable),
-		OrderBy: w.OrderBy, PartitionBy: w.PartitionBy,
+		OrderBy: w.OrderBy, PartitionBy: w.PartitionBy, DistributedBy: w.DistributedBy, Storage: w.Storage, Compression: w.Compression,
 	}
 	maps.DeleteFunc(s.Rename, func(c, _ string) bool { return gone(c) })
 	maps.DeleteFunc(s.Types, func(c, _ string) bool { return gone(c) })

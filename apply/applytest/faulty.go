@@ -20,6 +20,7 @@ const (
 	Remember Method = "Remember"
 	Prepare  Method = "Prepare"
 	Apply    Method = "Apply"
+	Commit   Method = "Commit"
 	Load     Method = "Load"
 	Append   Method = "Append"
 	Finish   Method = "Finish"
@@ -57,7 +58,8 @@ const (
 // ErrInjected is what a struck call returns.
 var ErrInjected = fault.Retry(errors.New("injected by the fault script"))
 
-// Faulty wraps a target with a script of faults.
+// Faulty wraps a target with a script of faults. Where the target is
+// transactional, what is to stand in its place is what [Faulty.Wrapped] gives.
 type Faulty struct {
 	apply.Target
 
@@ -69,8 +71,10 @@ type Faulty struct {
 }
 
 var (
-	_ apply.Target = (*Faulty)(nil)
-	_ apply.Pacer  = (*Faulty)(nil)
+	_ apply.Target        = (*Faulty)(nil)
+	_ apply.Pacer         = (*Faulty)(nil)
+	_ apply.Settler       = (*Faulty)(nil)
+	_ apply.Transactional = faultyTransactional{}
 )
 
 // NewFaulty wraps a target.
@@ -79,6 +83,25 @@ func NewFaulty(target apply.Target, script ...Fault) *Faulty {
 		Target: target, script: script, calls: map[Method]int{},
 		held: make(chan Method, 64), release: make(chan struct{}, 64),
 	}
+}
+
+// Wrapped is the target with its faults, transactional where the target is.
+func (f *Faulty) Wrapped() apply.Target {
+	if tx, ok := f.Target.(apply.Transactional); ok {
+		return faultyTransactional{f, tx}
+	}
+	return f
+}
+
+type faultyTransactional struct {
+	*Faulty
+	tx apply.Transactional
+}
+
+func (f faultyTransactional) Begin(ctx context.Context) error { return f.tx.Begin(ctx) }
+
+func (f faultyTransactional) Commit(ctx context.Context) error {
+	return f.strike(ctx, Commit, func() error { return f.tx.Commit(ctx) })
 }
 
 // Add writes more into the script. Nth counts from the first call ever.
@@ -204,6 +227,14 @@ func (f *Faulty) Load(ctx context.Context, t *apply.Table) (l apply.Loader, err 
 func (f *Faulty) Pace(ctx context.Context) error {
 	if p, ok := f.Target.(apply.Pacer); ok {
 		return p.Pace(ctx)
+	}
+	return ctx.Err()
+}
+
+// Settle implements [apply.Settler], for targets that do.
+func (f *Faulty) Settle(ctx context.Context, t *apply.Table) error {
+	if s, ok := f.Target.(apply.Settler); ok {
+		return s.Settle(ctx, t)
 	}
 	return ctx.Err()
 }

@@ -39,13 +39,13 @@ type source struct {
 	values  int
 }
 
-func newSource(r *rand.Rand) *source {
+func (b *bench) newSource(r *rand.Rand) *source {
 	s := &source{
 		rand: r, lsn: 100, keyed: map[*apply.Table]map[int][3]any{}, keyless: map[*apply.Table][][2]any{},
 		tables: []*apply.Table{
-			NewTable(0, "a", 1, "#id", "doc", "s", "note"),
-			NewTable(1, "b", 1, "#id", "doc", "s", "note"),
-			NewTable(2, "log", 0, "#n", "s"),
+			b.table(0, "a", 1, "#id", "doc", "s", "note"),
+			b.table(1, "b", 1, "#id", "doc", "s", "note"),
+			b.table(2, "log", 0, "#n", "s"),
 		},
 	}
 	for _, t := range s.tables[:2] {
@@ -163,6 +163,8 @@ type player struct {
 	// whether it is known to stand exactly there.
 	next, high int
 	sure       bool
+	// open: a transaction of the target's is.
+	open       bool
 	remembered apply.PipelineState
 	truncated  map[*apply.Table]change.Position
 }
@@ -175,7 +177,7 @@ func randomHistory(t *testing.T, b *bench) {
 	t.Logf("-applytest.seed=%d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
 	p := &player{
-		bench: b, t: t, rand: r, source: newSource(r), sure: true,
+		bench: b, t: t, rand: r, source: b.newSource(r), sure: true,
 		remembered: shop(0), truncated: map[*apply.Table]change.Position{},
 	}
 	p.restart()
@@ -221,13 +223,9 @@ func (p *player) step() {
 		p.history = append(p.history, p.source.transaction()...)
 	}
 	batch := p.gather(p.next, p.next+n)
-	target := NewFaulty(p.target)
-	if p.rand.IntN(6) == 0 {
-		target.Add(Fault{Method: Apply, Kind: Kind(p.rand.IntN(2))})
-	}
-	err := target.Apply(p.ctx, batch)
+	err := p.apply(batch)
 	if p.next+n >= p.high {
-		p.high, p.sure = p.next+n, err == nil
+		p.high, p.sure = p.next+n, err == nil && !p.open
 	}
 	if err != nil {
 		if !slices.Contains([]error{ErrInjected}, err) {
@@ -245,6 +243,9 @@ func (p *player) step() {
 	case 0:
 		p.restart()
 	case 1:
+		if p.exact() {
+			break // it is never given again what it has
+		}
 		// Any stretch may come again, also one from before the watermark.
 		back := p.rand.IntN(len(p.history))
 		p.next = p.firstBehind(p.history[back].end - 1)
@@ -252,10 +253,31 @@ func (p *player) step() {
 	}
 }
 
+// apply has the batch applied by a target that may fail before, or after it did.
+// One that is transactional is asked to commit when the batch ends a transaction,
+// and may fail then too.
+func (p *player) apply(batch *apply.Batch) error {
+	target := NewFaulty(p.target)
+	if p.rand.IntN(6) == 0 {
+		target.Add(Fault{Method: []Method{Apply, Commit}[p.rand.IntN(2)], Kind: Kind(p.rand.IntN(2))})
+	}
+	err := target.Apply(p.ctx, batch)
+	p.open = p.exact() && batch.Partial
+	if err != nil || !p.exact() || p.open {
+		return err
+	}
+	return target.Wrapped().(apply.Transactional).Commit(p.ctx)
+}
+
 // gather makes a batch of the events from ≤ i < to. It leaves out what a
 // remembered truncate has removed, as the conductor does.
 func (p *player) gather(from, to int) *apply.Batch {
 	batch := &apply.Batch{Pipeline: "shop"}
+	if tx, ok := p.target.(apply.Transactional); ok {
+		if err := tx.Begin(p.ctx); err != nil {
+			p.t.Fatalf("begin: %v", err)
+		}
+	}
 	for _, e := range p.history[from:to] {
 		if e.row == nil && e.position.Compare(p.truncated[e.table]) > 0 {
 			p.truncated[e.table] = e.position
@@ -274,6 +296,9 @@ func (p *player) gather(from, to int) *apply.Batch {
 		if e.last {
 			batch.Watermark = e.end
 		}
+	}
+	if p.exact() && !p.history[to-1].last {
+		batch.Partial, batch.Watermark = true, 0
 	}
 	return batch
 }

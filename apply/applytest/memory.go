@@ -267,6 +267,9 @@ func older(c *change.Column) change.Datum {
 	return change.Datum{Format: change.Text, Bytes: []byte(*c.Missing)}
 }
 
+// Binary implements [apply.Target].
+func (m *Memory) Binary(*apply.Table, int) bool { return true }
+
 // Load implements [apply.Target].
 func (m *Memory) Load(ctx context.Context, table *apply.Table) (apply.Loader, error) {
 	return &memoryLoader{m: m, table: table, ctx: ctx}, ctx.Err()

@@ -71,10 +71,10 @@ func watermarkNeverBack(t *testing.T, b *bench) {
 	if err := b.target.Remember(b.ctx, shop(99)); err == nil {
 		t.Error("a lower watermark was remembered")
 	}
-	table := NewTable(0, "t", 1, "#id", "s")
+	table := b.table(0, "t", 1, "#id", "s")
 	b.prepare(t, table, apply.Refuse, 0)
-	for _, step := range []struct{ watermark, want change.LSN }{{90, 100}, {0, 100}, {100, 100}, {110, 110}, {105, 110}, {0, 110}} {
-		batch := batchOf(t, table, Inserted(table, At(80, 1), 1, "x"))
+	for i, step := range []struct{ watermark, want change.LSN }{{90, 100}, {0, 100}, {100, 100}, {110, 110}, {105, 110}, {0, 110}} {
+		batch := batchOf(t, table, Inserted(table, At(80, 1), i, "x"))
 		batch.Watermark = step.watermark
 		b.apply(t, batch)
 		if got := b.recall(t, "shop").Pipeline; got != shop(step.want) {

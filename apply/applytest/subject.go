@@ -18,6 +18,10 @@ type Subject struct {
 	// is not tested.
 	Refused     *change.Type
 	RefusedText string
+	// Name writes the name of a table as the target does; nil: as it is.
+	Name func(table string) string
+	// Unversioned: the rows of the target do not tell their position.
+	Unversioned bool
 }
 
 // Warehouse is what targets are opened on, one after the other, as one process
@@ -32,12 +36,13 @@ type Warehouse interface {
 // Null is how Read shows a NULL.
 const Null = "<NULL>"
 
+type promise struct {
+	name string
+	test func(*testing.T, *bench)
+}
+
 // Run proves a target.
 func Run(t *testing.T, s Subject) {
-	type promise struct {
-		name string
-		test func(*testing.T, *bench)
-	}
 	promises := []promise{
 		{"Recall of an unknown pipeline is the zero state", recallOfNothing},
 		{"What is remembered is recalled, by another process too", rememberAndRecall},
@@ -58,6 +63,7 @@ func Run(t *testing.T, s Subject) {
 		{"Values are the same from binary and from text", valuesAgree},
 		{"Any history, cut, failed and replayed at random, reads as the model", randomHistory},
 	}
+	promises = append(promises, transactions...)
 	if s.Refused != nil { // a target that holds every value cannot fail by one
 		promises = append(promises, promise{"A table that fails leaves the others appliable", applyTableError})
 	}
@@ -81,6 +87,21 @@ type bench struct {
 	warehouse Warehouse
 	target    apply.Target
 	ctx       context.Context
+}
+
+// table is NewTable's, named as the target names it.
+func (b *bench) table(number int, name string, keys int, columns ...string) *apply.Table {
+	t := NewTable(number, name, keys, columns...)
+	if b.subject.Name != nil {
+		t.Name = b.subject.Name(name)
+	}
+	return t
+}
+
+// exact says that the target is transactional: it is given nothing twice.
+func (b *bench) exact() bool {
+	_, exact := b.target.(apply.Transactional)
+	return exact
 }
 
 func (b *bench) open(t *testing.T) {

@@ -56,7 +56,7 @@ func unhex(s string) []byte {
 // valuesAgree holds four ways of a value against each other: as text and as
 // binary, through a loader and through a batch.
 func valuesAgree(t *testing.T, b *bench) {
-	table := NewTable(0, "t", 1, "#id")
+	table := b.table(0, "t", 1, "#id")
 	for i, v := range everyday {
 		table.Relation.Columns = append(table.Relation.Columns, change.Column{
 			Name:   fmt.Sprintf("c%d_%s", i, v.name),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/typemap"
 )
 
 // A block for bulk is as long as ClickHouse likes them, and no larger than a
@@ -42,6 +43,11 @@ type loader struct {
 	free    chan *block
 	done    chan struct{}
 	err     error // of the INSERT; to be read after done
+}
+
+// Binary implements [apply.Target].
+func (t *Target) Binary(table *apply.Table, column int) bool {
+	return typemap.Resolve(table.Relation.Columns[column].Type).BinaryOK
 }
 
 // Load implements [apply.Target].
