@@ -27,7 +27,7 @@ var everywhere = []string{"internal/fault"}
 var house = map[string]room{
 	"change":            {why: "it is the vocabulary: everybody speaks it, so it can know nobody"},
 	"internal/fault":    {why: "it judges errors for everybody, so it can know nobody"},
-	"internal/postgres": {ours: []string{"change"}, theirs: []string{"github.com/jackc/pgx/v5", "golang.org/x/sys/unix"}, why: "it opens connections to a source and judges its answers; what is done over them is others' business"},
+	"internal/postgres": {ours: []string{"change"}, theirs: []string{"github.com/jackc/pgx/v5", "golang.org/x/sys/unix"}, why: "it opens connections and judges what PostgreSQL answers; what is done over them is others' business"},
 	"internal/sandbox":  {why: "it starts servers for tests, demo and the embedded target, and knows nothing of what they are for"},
 	"typemap":           {ours: []string{"change"}, why: "the meaning of a value must not depend on who sends or stores it"},
 	"replication": {
@@ -40,6 +40,10 @@ var house = map[string]room{
 	},
 	"apply":           {ours: []string{"change"}, why: "it is the contract that every target keeps and the conductor relies on; it can know neither"},
 	"apply/applytest": {ours: []string{"change", "apply"}, why: "it proves the contract for any target, so it can know none"},
+	"apply/greenplum": {
+		ours: []string{"change", "apply", "typemap", "internal/postgres"}, theirs: []string{"github.com/jackc/pgx/v5"},
+		why: "a target knows its warehouse and the contract, and nothing of the source",
+	},
 	"apply/clickhouse": {
 		ours: []string{"change", "apply", "typemap"}, theirs: []string{"github.com/ClickHouse/", "golang.org/x/sync/errgroup"},
 		why: "a target knows its warehouse and the contract, and nothing of the source",
@@ -49,7 +53,7 @@ var house = map[string]room{
 		why: "it looks at a source before a run; it must not need a target",
 	},
 	"sync": {
-		ours:   []string{"change", "replication", "snapshot", "apply", "typemap", "preflight", "internal/postgres"},
+		ours:   []string{"change", "replication", "snapshot", "apply", "preflight", "internal/postgres"},
 		theirs: []string{"github.com/jackc/pgx/v5", "golang.org/x/sync/errgroup"},
 		why:    "the conductor must never know a concrete target: a new one may not change it",
 	},

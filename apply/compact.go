@@ -50,10 +50,9 @@ type Row struct {
 	Position change.Position
 	// Deleted: the row is gone; of Values only those of the key mean anything.
 	Deleted bool
-	// Fresh: before the batch no row of the table had this key, as far as the
-	// source's log can tell. It is not said of tables whose log cannot: those
-	// with a deferrable key (identity FULL), where two rows can have one key
-	// until the transaction ends.
+	// Fresh: before the batch no row of the table had this key, or the table has
+	// none. It is not said under identity FULL: a key can be deferrable then, and
+	// two rows have it until the transaction ends.
 	Fresh bool
 	// Values are one per column and views into the batch. Some are Unchanged
 	// where Base is not nil.
@@ -83,6 +82,12 @@ type Step struct {
 // Len is the number of rows.
 func (t *TableBatch) Len() int { return len(t.entries) }
 
+// Appended says that row i joins what is there and replaces nothing: it is Fresh,
+// not Deleted, and has all its values.
+func (t *TableBatch) Appended(i int) bool {
+	return t.entries[i].flags&(fresh|deleted|unresolved) == fresh
+}
+
 // Row reads row i into r, whose slices are used again.
 func (t *TableBatch) Row(i int, r *Row) {
 	e := &t.entries[i]
@@ -105,7 +110,7 @@ func (t *TableBatch) add(b *Batch, r *change.Row) error {
 		if r.Op != change.Insert {
 			return errNoKey
 		}
-		t.entries = append(t.entries, entry{position: r.Position, tuple: b.encode(r.New)})
+		t.entries = append(t.entries, entry{position: r.Position, tuple: b.encode(r.New), flags: fresh})
 		return nil
 	}
 	switch r.Op {

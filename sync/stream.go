@@ -88,7 +88,7 @@ type gatherer struct {
 	// tables are by the relation that the stream's rows have.
 	tables map[*change.Relation]*table
 	commit change.LSN // of the transaction that the stream is in
-	looked time.Time // when the catalog was last asked for dropped tables
+	looked time.Time  // when the catalog was last asked for dropped tables
 	// row, old and new are room for a row without its excluded columns.
 	row      change.Row
 	old, new []change.Datum

@@ -58,3 +58,13 @@ func quoted(schema, table string) string {
 // stateSchema holds what the target remembers, and tables that are being loaded
 // beside others.
 const stateSchema = "pgsluice"
+
+// Qualify reads a table's name as people write it: with a schema or, in the given
+// one, without.
+func Qualify(schema, name string) (string, error) {
+	if table, rest, ok := cutIdent(name); ok && rest == "" {
+		return Name(schema, table), nil
+	}
+	schema, table, err := parseName(name)
+	return Name(schema, table), err
+}

@@ -2,6 +2,7 @@ package greenplum
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 
@@ -15,8 +16,8 @@ type Options struct {
 	// DSN is greenplum:// or postgres://user:password@host:5432/database, with
 	// libpq's parameters.
 	DSN string
-	// Pipeline is whose rows are written. From the first write on, no other
-	// process writes them any more.
+	// Pipeline is whose rows are written; not needed for reading. From the first
+	// write on, no other process can write them any more.
 	Pipeline string
 	// OnUnrepresentable says what becomes of values that a column cannot hold.
 	OnUnrepresentable apply.Policy
@@ -38,11 +39,18 @@ type Target struct {
 	server *server
 	log    *slog.Logger
 
-	// main is the connection of the apply loop's goroutine, nil when it has to be
-	// opened anew.
-	main *pgx.Conn
+	// main is the connection of the apply loop's goroutine; nil, or closed, when
+	// it has to be opened anew. What follows is that goroutine's too.
+	main  *pgx.Conn
+	tx    transaction
+	claim claim
+	// staged are the staging tables of the main connection.
+	staged map[*plan]*stage
+	stages int // that there have been
 
 	mu     sync.Mutex // guards what follows
+	owner  string     // who the pipeline was claimed as; empty: it was not
+	spare  []*pgx.Conn
 	plans  map[string]*plan
 	logged map[[3]string]bool
 }
@@ -54,14 +62,20 @@ var (
 	_ apply.Inspector     = (*Target)(nil)
 )
 
-// within runs do in the open transaction, where what it did is undone alone when
-// it fails, or else in a transaction of its own. It is the only way in which
-// statements that change something reach the main connection.
-func (t *Target) within(ctx context.Context, doing string, do func(*pgx.Conn) error) error {
-	panic("not yet")
-}
-
-// asking runs do, which only reads, on the main connection.
-func (t *Target) asking(ctx context.Context, doing string, do func(*pgx.Conn) error) error {
-	panic("not yet")
+// Close implements [apply.Target].
+func (t *Target) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	var errs []error
+	if t.main != nil {
+		errs = append(errs, t.main.Close(ctx))
+		t.main = nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, conn := range t.spare {
+		errs = append(errs, conn.Close(ctx))
+	}
+	t.spare = nil
+	return errors.Join(errs...)
 }

@@ -54,7 +54,7 @@ func checkPipeline(ctx context.Context, s settings, streamed bool, log *slog.Log
 	reached, err := lookIntoTarget(ctx, s, log)
 	switch {
 	case err == nil:
-		target = reached
+		target = reached.Target
 		defer func() { err = errors.Join(err, reached.Close()) }()
 	case fault.IsUsage(err) || ctx.Err() != nil:
 		return found, err

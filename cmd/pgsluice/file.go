@@ -25,6 +25,9 @@ type file struct {
 	Target struct {
 		DSN   text `yaml:"dsn"`
 		Table text `yaml:"table"`
+		// Storage and Compression are Greenplum's.
+		Storage     text `yaml:"storage"`
+		Compression text `yaml:"compression"`
 	} `yaml:"target"`
 	Tables []entry `yaml:"tables"`
 	Load   struct {

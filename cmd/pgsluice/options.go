@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -38,7 +37,7 @@ func (f *flags) register(c *cobra.Command, full bool) {
 	c.Flags().StringArrayVarP(&f.configs, "config", "c", nil, "configuration `file` (YAML)")
 	c.Flags().StringVar(&f.name, "name", "", "the pipeline's name, [a-z0-9_]{1,40} (default: the source database's name)")
 	c.Flags().StringVar(&f.source, "source", "", "PostgreSQL `DSN`, postgres://user:password@host:5432/database")
-	c.Flags().StringVar(&f.target, "target", "", "`DSN`: clickhouse://user:password@host:9000/database or embedded:./directory (default "+defaultTarget+")")
+	c.Flags().StringVar(&f.target, "target", "", "`DSN`: clickhouse://user:password@host:9000/database, greenplum:// or postgres://user:password@host:5432/database, or embedded:./directory (default "+defaultTarget+")")
 	if !full {
 		return
 	}
@@ -54,6 +53,8 @@ type settings struct {
 	TargetGiven       bool
 	MaxPartsPerSecond float64
 	OnUnrepresentable apply.Policy
+	// Storage and Compression are for tables that do not wish otherwise.
+	Storage, Compression string
 }
 
 // resolve makes the pipelines that flags and files describe: one for each file,
@@ -140,7 +141,17 @@ func (f *flags) fill(s *settings, c *file, p *problems) {
 	if c.Target.Table.set && !strings.Contains(template, "{table}") {
 		p.addf("target.table %q: a template has {table} in it, and may have {schema}", template)
 	}
-	s.TargetName = func(schema, table string) string { return targetName(template, schema, table) }
+	kind := kindOf(s.Target)
+	if kind == nil { // said already
+		kind = clickhouseKind
+	}
+	s.TargetName = func(schema, table string) string { return kind.name(template, schema, table) }
+	s.Storage, s.Compression = c.Target.Storage.value, c.Target.Compression.value
+	for key, given := range map[string]text{"storage": c.Target.Storage, "compression": c.Target.Compression} {
+		if wrong, remedy := kind.refuses(key); given.set && wrong != nil {
+			p.add(fault.Usage(fmt.Errorf("target.%s %w", key, wrong), remedy))
+		}
+	}
 
 	switch existing := pick(f.existing, c.Load.Existing); existing {
 	case "", "error":
@@ -186,7 +197,7 @@ func (f *flags) fill(s *settings, c *file, p *problems) {
 // name keep the wishes that the file has for them; its other tables are not
 // asked for.
 func (f *flags) fillTables(s *settings, c *file, p *problems) {
-	patterns, all := wishes(c.Tables, p)
+	patterns, all := wishes(c.Tables, kindOf(s.Target), p)
 	if len(f.tables) > 0 {
 		patterns = f.tables
 	}
@@ -239,20 +250,6 @@ func operations(list []text, p *problems) replication.Operations {
 	return ops
 }
 
-func checkTarget(dsn string) error {
-	scheme, rest, ok := strings.Cut(dsn, ":")
-	switch {
-	case ok && scheme == "embedded" && rest != "" && !strings.HasPrefix(rest, "//"):
-		return nil
-	case ok && scheme == "clickhouse":
-		if _, err := url.Parse(dsn); err == nil {
-			return nil
-		}
-	}
-	return fault.Usage(errors.New("the target's DSN cannot be read"),
-		"write it as clickhouse://user:password@host:9000/database, with special characters of the password percent-encoded, or as embedded:./directory")
-}
-
 func pick(flag string, in text) string {
 	if flag != "" {
 		return flag
@@ -271,16 +268,4 @@ func named(in text, otherwise string) (string, bool) {
 func nameFrom(database string) string {
 	name := regexp.MustCompile(`[^a-z0-9_]+`).ReplaceAllString(strings.ToLower(database), "_")
 	return name[:min(len(name), 40)]
-}
-
-// targetName follows the user's template, or else keeps the names of schema
-// public and puts the schema in front of the others.
-func targetName(template, schema, table string) string {
-	if template == "" {
-		template = "{schema}_{table}"
-		if schema == "public" {
-			template = "{table}"
-		}
-	}
-	return strings.NewReplacer("{schema}", schema, "{table}", table).Replace(template)
 }

@@ -39,7 +39,7 @@ func planPipeline(ctx context.Context, s settings, streamed bool, log *slog.Logg
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
 	s.Log = log
-	return sync.New(s.Config, target).Plan(ctx, streamed)
+	return sync.New(s.Config, target.Target).Plan(ctx, streamed)
 }
 
 func printPlan(out io.Writer, p paint, plan *sync.Plan) {

@@ -124,7 +124,7 @@ func movePipeline(ctx context.Context, othersFailed <-chan struct{}, s settings,
 	defer func() { err = errors.Join(err, target.Close()) }()
 	target.announce(log, s)
 	s.Log = log
-	p := sync.New(s.Config, target)
+	p := sync.New(s.Config, target.Target)
 	ended := make(chan struct{})
 	watched := make(chan struct{})
 	go func() {

@@ -3,12 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/snapshot"
 	"github.com/pgsluice/pgsluice/sync"
@@ -25,6 +27,7 @@ type entry struct {
 // zero.
 type tableWish struct {
 	name, target, where, partitionBy text
+	storage, compression             text
 	exclude, orderBy, distributedBy  []text
 	rename, types, onUnrepresentable map[string]text
 }
@@ -52,7 +55,7 @@ func (w *tableWish) wishKeys() map[string]any {
 	return map[string]any{
 		"name": &w.name, "target": &w.target, "exclude": &w.exclude, "rename": &w.rename, "types": &w.types, "where": &w.where,
 		"order_by": &w.orderBy, "partition_by": &w.partitionBy, "distributed_by": &w.distributedBy,
-		"on_unrepresentable": &w.onUnrepresentable,
+		"storage": &w.storage, "compression": &w.compression, "on_unrepresentable": &w.onUnrepresentable,
 	}
 }
 
@@ -115,18 +118,19 @@ func isEmpty(place any) bool {
 
 // wishes gathers the entries with wishes, and the patterns of all of them: a
 // table that has wishes is selected by them.
-func wishes(entries []entry, p *problems) (patterns []string, all map[string]sync.TableWish) {
+func wishes(entries []entry, kind *targetKind, p *problems) (patterns []string, all map[string]sync.TableWish) {
 	lines := map[string]int{}
 	for _, e := range entries {
 		if e.wish == nil {
 			patterns = append(patterns, e.pattern.value)
 			continue
 		}
-		name, err := e.wish.tableName()
+		source, err := e.wish.source()
 		if err != nil {
 			p.add(fault.Usage(fmt.Errorf("line %d: %w", e.line, err), fault.Hint(err)))
 			continue
 		}
+		name := source.String()
 		if other, twice := lines[name]; twice {
 			p.addf("line %d: table %s has its wishes already, in line %d", e.line, name, other)
 			continue
@@ -136,32 +140,37 @@ func wishes(entries []entry, p *problems) (patterns []string, all map[string]syn
 		if all == nil {
 			all = map[string]sync.TableWish{}
 		}
-		all[name] = e.wish.wish(e.line, p)
+		all[name] = e.wish.wish(e.line, source, kind, p)
 	}
 	return patterns, all
 }
 
-// tableName is the one table that is meant, as change.Relation.String writes it.
-func (w *tableWish) tableName() (string, error) {
+// source is the one table that is meant.
+func (w *tableWish) source() (*change.Relation, error) {
 	pattern, err := snapshot.ParsePattern(w.name.value)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	relation := pattern.Exact()
 	if relation == nil {
-		return "", fmt.Errorf("table %q: wishes are for one table, and its name has neither * nor ! in it", w.name.value)
+		return nil, fmt.Errorf("table %q: wishes are for one table, and its name has neither * nor ! in it", w.name.value)
 	}
-	return relation.String(), nil
+	return relation, nil
 }
 
-func (w *tableWish) wish(line int, p *problems) sync.TableWish {
-	if len(w.distributedBy) > 0 {
-		p.add(fault.Usage(fmt.Errorf("line %d: distributed_by of table %s is for Greenplum, and the target is ClickHouse", line, w.name.value),
-			"leave it out; in ClickHouse order_by and partition_by say where rows lie"))
+func (w *tableWish) wish(line int, source *change.Relation, kind *targetKind, p *problems) sync.TableWish {
+	s := sync.TableWish{Exclude: values(w.exclude), Where: w.where.value}
+	if w.target.set && kind != nil {
+		name, err := kind.named(w.target.value, source)
+		if err != nil {
+			p.add(fault.Usage(fmt.Errorf("line %d: %w", line, err), fault.Hint(err)))
+		}
+		s.Target = name
 	}
-	s := sync.TableWish{Target: w.target.value, Exclude: values(w.exclude), Where: w.where.value}
+	w.forOthers(line, kind, p)
 	s.Rename, s.Types = valuesOf(w.rename), valuesOf(w.types)
-	s.OrderBy, s.PartitionBy = values(w.orderBy), w.partitionBy.value
+	s.OrderBy, s.PartitionBy, s.DistributedBy = values(w.orderBy), w.partitionBy.value, values(w.distributedBy)
+	s.Storage, s.Compression = w.storage.value, w.compression.value
 	for column, word := range w.onUnrepresentable {
 		policy, err := apply.ParsePolicy(word.value)
 		if err != nil {
@@ -175,7 +184,7 @@ func (w *tableWish) wish(line int, p *problems) sync.TableWish {
 	for _, list := range []struct {
 		key  string
 		list []string
-	}{{"exclude", s.Exclude}, {"order_by", s.OrderBy}} {
+	}{{"exclude", s.Exclude}, {"order_by", s.OrderBy}, {"distributed_by", s.DistributedBy}} {
 		for i, column := range list.list {
 			if slices.Contains(list.list[:i], column) {
 				p.addf("line %d: %s of table %s names column %q twice", line, list.key, w.name.value, column)
@@ -183,6 +192,18 @@ func (w *tableWish) wish(line int, p *problems) sync.TableWish {
 		}
 	}
 	return s
+}
+
+// forOthers finds the wishes that only another kind of target can grant.
+func (w *tableWish) forOthers(line int, kind *targetKind, p *problems) {
+	for _, key := range slices.Sorted(maps.Keys(w.wishKeys())) {
+		if isEmpty(w.wishKeys()[key]) || kind == nil {
+			continue
+		}
+		if wrong, remedy := kind.refuses(key); wrong != nil {
+			p.add(fault.Usage(fmt.Errorf("line %d: %s of table %s %w", line, key, w.name.value, wrong), remedy))
+		}
+	}
 }
 
 func values(list []text) []string {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/sync"
 )
 
@@ -99,6 +100,9 @@ func TestMistakesInWishesAreNamedWithTheirLine(t *testing.T) {
 		{"a column twice in a map", table("    types: {id: A, id: B}\n"), "line 7"},
 		{"a bad policy", table("    on_unrepresentable: {d: ignore}\n"), `line 6: on_unrepresentable of column "d": "ignore" is not a policy`},
 		{"Greenplum's wish", table("    distributed_by: [id]\n"), "line 6: distributed_by of table public.t is for Greenplum, and the target is ClickHouse"},
+		{"Greenplum's storage", table("    storage: heap\n"), "line 6: storage of table public.t is for Greenplum, and the target is ClickHouse"},
+		{"ClickHouse's wish", "name: p\nsource: {dsn: postgres://h/d}\ntarget: {dsn: greenplum://h/d}\ntables:\n  - name: public.t\n    order_by: [id]\n", "line 5: order_by of table public.t is for ClickHouse, and the target is Greenplum"},
+		{"a name that is none", "name: p\nsource: {dsn: postgres://h/d}\ntarget: {dsn: greenplum://h/d}\ntables:\n  - name: public.t\n    target: a.b.c\n", `line 5: target of table public.t: "a.b.c" is not the name of a table`},
 		{"a variable that is not there", table("    where: ${PGSLUICE_TEST_NOT_THERE}\n"), "line 7: ${PGSLUICE_TEST_NOT_THERE}: the environment has no"},
 	}
 	refuses(t, cases)
@@ -113,6 +117,30 @@ func TestTheDocumentationNamesEveryWishAndNoOther(t *testing.T) {
 	for key := range (&tableWish{}).wishKeys() {
 		if !regexp.MustCompile(`(?m)^ *(- |# )?` + key + `:`).MatchString(block[1]) {
 			t.Errorf("docs/configuration.md does not show %s", key)
+		}
+	}
+}
+
+func TestTablesInGreenplumHaveASchema(t *testing.T) {
+	for template, want := range map[string]string{
+		"":                          `public.orders "My Schema"."Order.Items"`,
+		"{schema}_{table}":          `public.public_orders "My Schema"."My Schema_Order.Items"`,
+		"staging.{table}":           `staging.orders staging."Order.Items"`,
+		"dw_{schema}.x_{table}":     `dw_public.x_orders "dw_My Schema"."x_Order.Items"`,
+		"{schema}.{table}_{schema}": `public.orders_public "My Schema"."Order.Items_My Schema"`,
+	} {
+		if got := schemaName(template, "public", "orders") + " " + schemaName(template, "My Schema", "Order.Items"); got != want {
+			t.Errorf("%q: %s, want %s", template, got, want)
+		}
+	}
+	source := &change.Relation{Schema: "sales", Name: "t"}
+	for wish, want := range map[string]string{
+		"events": "sales.events", "dw.events": "dw.events", `"My Events"`: `sales."My Events"`, `dw."a.b""c"`: `dw."a.b""c"`, "Events": `sales."Events"`,
+		"a.b.c": "", "": "", `"x`: "", "a.": "", ".b": "",
+	} {
+		got, err := greenplumNamed(wish, source)
+		if (err != nil) != (want == "") || err == nil && got != want {
+			t.Errorf("%q: %s, %v, want %s", wish, got, err, want)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func Parse(dsn string) (*pgx.ConnConfig, error) {
 	}
 	c, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return nil, fault.Usage(fmt.Errorf("the source's DSN cannot be read: %w", redact(err)),
+		return nil, fault.Usage(fmt.Errorf("the source's DSN cannot be read: %w", Redact(err)),
 			"write it as postgres://user:password@host:5432/database?sslmode=verify-full, with special characters of the password percent-encoded")
 	}
 	if c.ConnectTimeout == 0 {
@@ -48,9 +48,9 @@ func Parse(dsn string) (*pgx.ConnConfig, error) {
 	return c, nil
 }
 
-// redact drops the connection string that pgconn quotes: a password it fails to
+// Redact drops the connection string that pgconn quotes: a password it fails to
 // recognise in a malformed one would be printed.
-func redact(err error) error {
+func Redact(err error) error {
 	var parse *pgconn.ParseConfigError
 	if errors.As(err, &parse) {
 		if inner := errors.Unwrap(parse); inner != nil && !strings.Contains(inner.Error(), "://") {
@@ -119,17 +119,22 @@ func ConnectFault(err error, c *pgconn.Config) error {
 	if errors.As(err, &answer) {
 		return Fault(fmt.Errorf("%s: %w", where, answer))
 	}
-	// pgconn's own text repeats user and database; the cause is at the bottom.
+	return fault.Advise(fmt.Errorf("%s: %w", where, Cause(err)),
+		"see that the server runs, listens on that address and lets this machine in (listen_addresses, pg_hba.conf, firewall)")
+}
+
+// Cause is what a failed connect is about: pgconn's own text repeats user and
+// database, and the cause is at the bottom. Any other error is its own cause.
+func Cause(err error) error {
 	var op *net.OpError
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns):
-		err = dns
+		return dns
 	case errors.As(err, &op):
-		err = op
+		return op
 	}
-	return fault.Advise(fmt.Errorf("%s: %w", where, err),
-		"see that the server runs, listens on that address and lets this machine in (listen_addresses, pg_hba.conf, firewall)")
+	return err
 }
 
 // Exec runs statements by the simple protocol, which a replication connection
