@@ -33,6 +33,8 @@ type plan struct {
 	// made are the enums and composites that the columns are of, what others are
 	// made of first.
 	made []*change.Type
+	// types are those of them that the target has, by Name.
+	types map[string]typeFact
 	// prepared: it has been held against the target, and rewrite knows the types
 	// that are there. draft is a plan of the same table that has not been.
 	prepared bool
@@ -150,7 +152,12 @@ func (s *server) newColumn(c *change.Column, inKey bool, policy apply.Policy, w 
 	meaning := typemap.Resolve(c.Type)
 	is.typ, is.ddl, is.asText, is.textual = m.typ, m.ddl, m.asText, m.textual
 	is.binary = !is.textual
-	if wish, ok := w.Types[c.Name]; ok && !sameName(wish, m.ddl) {
+	if !m.asText && m.typ.Kind == change.KindBase && m.typ.Extension != "" {
+		f, _ := s.fact(m.typ)
+		is.operators = change.AlwaysQuote(f.schema)
+	}
+	if wish, ok := w.Types[c.Name]; ok && !sameName(wish, m.ddl) && !sameName(wish, m.typ.String()) {
+		is.operators = ""
 		is.wished(wish, meaning)
 	} else if m.asText {
 		is.losses = append(is.losses, "kept as text: "+m.why)

@@ -1,0 +1,144 @@
+package greenplum
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+
+	"github.com/pgsluice/pgsluice/change"
+)
+
+// What refusals are counted by, and what plans tell of them.
+const (
+	reasonInfinity = "infinity"
+	reasonPhrase   = "phrase"
+)
+
+// edgesOf are the sorts of value of a type, at any depth, that the server cannot
+// hold.
+func (s *server) edgesOf(t *change.Type) []edge {
+	var all []edge
+	s.eachBase(t, map[string]bool{}, func(base *change.Type) {
+		switch {
+		case s.refusing(base) == nil:
+		case base.Name == "interval":
+			all = append(all, edge{value: "an infinite interval", clamped: "±178000000 years"})
+		case base.Name == "numeric":
+			all = append(all, edge{value: "an infinite numeric"})
+		case base.Name == "tsquery":
+			all = append(all, edge{value: "a tsquery with a phrase (<->)"})
+		}
+	})
+	return all
+}
+
+// eachBase visits what a type is made of, each kind of it once.
+func (s *server) eachBase(t *change.Type, seen map[string]bool, visit func(*change.Type)) {
+	t = t.Underlying()
+	if t.Kind == change.KindBase && !seen[t.Name] {
+		seen[t.Name] = true
+		visit(t)
+	}
+	if t.Elem != nil {
+		s.eachBase(t.Elem, seen, visit)
+	}
+	for _, f := range t.Fields {
+		s.eachBase(f.Type, seen, visit)
+	}
+}
+
+// refusing is the rewriting that changes nothing and refuses what the server does
+// not hold; nil where it holds everything.
+func (s *server) refusing(t *change.Type) rewriting {
+	switch {
+	case t.Schema != "pg_catalog" || t.Extension != "":
+	case t.Name == "interval" && !s.infiniteIntervals():
+		return finiteInterval
+	case t.Name == "numeric" && !s.infiniteNumerics():
+		return finiteNumeric
+	case t.Name == "tsquery" && !s.phrases():
+		return plainQuery
+	}
+	return nil
+}
+
+// The months of the longest intervals that every server prints and adds to.
+const longestMonths = 178_000_000 * 12
+
+// finiteInterval refuses what interval_send of PostgreSQL 17 and later writes for
+// the infinities: all three parts, microseconds in 8 bytes, days and months in 4,
+// at their largest or smallest. Older servers take it for an interval like others.
+func finiteInterval(dst, value []byte) ([]byte, error) {
+	if len(value) != 16 {
+		return dst, errMalformed
+	}
+	micros, days, months := int64(binary.BigEndian.Uint64(value)), int32(binary.BigEndian.Uint32(value[8:])), int32(binary.BigEndian.Uint32(value[12:]))
+	nearest := int32(0)
+	switch {
+	case micros == math.MaxInt64 && days == math.MaxInt32 && months == math.MaxInt32:
+		nearest = longestMonths
+	case micros == math.MinInt64 && days == math.MinInt32 && months == math.MinInt32:
+		nearest = -longestMonths
+	default:
+		return append(dst, value...), nil
+	}
+	clamped := make([]byte, 16)
+	binary.BigEndian.PutUint32(clamped[12:], uint32(nearest))
+	return dst, &refusal{reason: reasonInfinity, clamped: clamped}
+}
+
+// The signs of infinite numerics (src/backend/utils/adt/numeric.c), from
+// PostgreSQL 14 on. The sign stands behind the count of digits and the weight, each
+// of 2 bytes.
+const (
+	numericPInf = 0xD000
+	numericNInf = 0xF000
+)
+
+func finiteNumeric(dst, value []byte) ([]byte, error) {
+	if len(value) < 8 {
+		return dst, errMalformed
+	}
+	if sign := binary.BigEndian.Uint16(value[4:]); sign == numericPInf || sign == numericNInf {
+		return dst, &refusal{reason: reasonInfinity}
+	}
+	return append(dst, value...), nil
+}
+
+// The parts of a tsquery's binary form (src/include/tsearch/ts_type.h).
+const (
+	queryOperand  = 1
+	queryOperator = 2
+	queryPhrase   = 4
+)
+
+// plainQuery refuses the operator <->, which came with PostgreSQL 9.6. tsqsend
+// writes the count of items in 4 bytes, and for each its sort in 1: an operator is
+// one byte more (a phrase two further, of its distance), an operand the bytes
+// weight and prefix and a text that ends in a zero.
+func plainQuery(dst, value []byte) ([]byte, error) {
+	w := newWalk(dst, value)
+	items := w.int32()
+	for i := 0; i < items && w.err == nil; i++ {
+		sort := w.copy(1)
+		if w.err != nil {
+			break
+		}
+		switch sort[0] {
+		case queryOperand:
+			w.copy(2)
+			if end := bytes.IndexByte(w.in, 0); end >= 0 {
+				w.copy(end + 1)
+			} else {
+				w.err = errMalformed
+			}
+		case queryOperator:
+			if op := w.copy(1); op != nil && op[0] == queryPhrase {
+				w.err = &refusal{reason: reasonPhrase}
+			}
+		default:
+			w.err = errMalformed
+		}
+	}
+	return w.done()
+}
