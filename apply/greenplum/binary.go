@@ -14,43 +14,60 @@ func (t *Target) Binary(table *apply.Table, column int) bool {
 	return err == nil && !p.textual && p.columns[column].binary
 }
 
-// planned is the plan of a table, from Prepare or made now. One that is made now
-// is kept, as its table's latest: it is asked for once a column.
+// planned is the plan of a table, from Prepare or made now. One that is made now is
+// kept: it is asked for once a column.
 func (t *Target) planned(table *apply.Table) (*plan, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := t.plans[table.Name]
-	switch {
-	case p != nil && p.table == table:
+	if p := t.latest(table); p != nil {
 		return p, nil
-	case p != nil && p.draft != nil && p.draft.table == table:
-		return p.draft, nil
 	}
-	draft, err := t.newPlan(table)
-	if err != nil {
-		return nil, err
+	p, err := t.newPlan(table)
+	if err == nil {
+		t.keep(p)
 	}
-	if p != nil && p.prepared {
-		p.draft = draft
-	} else {
-		t.plans[table.Name] = draft
-	}
-	return draft, nil
+	return p, err
 }
 
 // planOf is the plan of a table that was prepared.
 func (t *Target) planOf(table *apply.Table) (*plan, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := t.plans[table.Name]
-	if p == nil || !p.prepared || p.table != table {
-		return nil, fault.Retry(fmt.Errorf("table %s has not been prepared for %s", table.Name, table.Relation))
+	if p := t.latest(table); p != nil && p.prepared {
+		return p, nil
 	}
-	return p, nil
+	return nil, fault.Retry(fmt.Errorf("table %s has not been prepared for %s", table.Name, table.Relation))
 }
 
 func (t *Target) keepPlan(p *plan) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.keep(p)
+}
+
+// latest is the last plan that was made for a table. The caller holds the mutex.
+func (t *Target) latest(table *apply.Table) *plan {
+	p := t.plans[table.Name]
+	for p != nil && p.table != table {
+		p = p.older
+	}
+	return p
+}
+
+// kept is how many plans there are of a table: those for relations that it had,
+// which it has again when a transaction is undone that has changed it.
+const kept = 4
+
+// keep makes a plan the latest. The caller holds the mutex.
+func (t *Target) keep(p *plan) {
+	p.older = t.plans[p.table.Name]
 	t.plans[p.table.Name] = p
+	n := 1
+	for at := p; at.older != nil; {
+		if at.older.table == p.table || n == kept {
+			at.older = at.older.older
+		} else {
+			at, n = at.older, n+1
+		}
+	}
 }

@@ -36,9 +36,12 @@ type plan struct {
 	// types are those of them that the target has, by Name.
 	types map[string]typeFact
 	// prepared: it has been held against the target, and rewrite knows the types
-	// that are there. draft is a plan of the same table that has not been.
+	// that are there.
 	prepared bool
-	draft    *plan
+	older    *plan // see Target.keep
+	// before is the plan that this one took the place of. It counts again where the
+	// transaction that this one was made in has come to nothing.
+	before *plan
 }
 
 // column is one column of a plan.
