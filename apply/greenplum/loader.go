@@ -147,15 +147,13 @@ func (t *Target) blame(ctx context.Context, table *apply.Table, doing string, er
 	if err == nil {
 		return nil
 	}
-	theirs := blamesTable(err) || errors.As(err, &value)
 	var judged *fault.Error
-	if !theirs && errors.As(err, &judged) {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
+	theirs := blamesTable(err) || errors.As(err, &value) || errors.As(err, &judged) && !fault.Retryable(err) && !errors.Is(err, errTaken)
 	if value != nil {
-		return &apply.TableError{Table: table, Err: fmt.Errorf("%s: %w", doing, err)}
+		err = fmt.Errorf("%s: %w", doing, err)
+	} else {
+		err = t.failed(ctx, doing, err)
 	}
-	err = t.failed(ctx, doing, err)
 	if theirs {
 		return &apply.TableError{Table: table, Err: err}
 	}

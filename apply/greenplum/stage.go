@@ -22,6 +22,9 @@ import (
 type stage struct {
 	plan *plan
 	name string
+	// made in the transaction that is open: should it come to nothing, so does the
+	// staging table.
+	made bool
 	// gaps number the sets of columns that are Unchanged in some row of the batch
 	// at hand: a row's _gap is the number, 0 for none.
 	gaps  map[string]int
@@ -63,7 +66,7 @@ func (t *Target) stageOf(ctx context.Context, conn *pgx.Conn, p *plan) (*stage, 
 		}
 	}
 	t.stages++
-	s := &stage{plan: p, name: fmt.Sprintf("pg_temp.stage_%d", t.stages)}
+	s := &stage{plan: p, made: true, name: fmt.Sprintf("pg_temp.stage_%d", t.stages)}
 	if _, err := conn.Exec(ctx, s.create(t.server)); err != nil {
 		return nil, fmt.Errorf("make a staging table: %w", err)
 	}
@@ -72,6 +75,18 @@ func (t *Target) stageOf(ctx context.Context, conn *pgx.Conn, p *plan) (*stage, 
 	return s, nil
 }
 
+// stagesAre tells what has become of the staging tables that the transaction has
+// made.
+func (t *Target) stagesAre(kept bool) {
+	for p, s := range t.staged {
+		if s.made && !kept {
+			delete(t.staged, p)
+		}
+		s.made = false
+	}
+}
+
+// reset begins a batch.
 func (s *stage) reset() {
 	s.gaps, s.sets = map[string]int{}, [][]int{nil}
 	s.count = merging{byGap: []int64{0}}

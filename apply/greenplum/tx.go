@@ -69,6 +69,7 @@ func (t *Target) Commit(ctx context.Context) error {
 		t.rollback(ctx)
 		return t.failed(ctx, "commit", err)
 	}
+	t.stagesAre(true)
 	return nil
 }
 
@@ -86,6 +87,7 @@ func end(ctx context.Context, conn *pgx.Conn) error {
 // what is open.
 func (t *Target) rollback(ctx context.Context) {
 	t.tx = transaction{}
+	t.stagesAre(false)
 	if t.main == nil || t.main.IsClosed() || t.main.PgConn().TxStatus() == 'I' {
 		return
 	}
@@ -138,6 +140,8 @@ func (t *Target) alone(ctx context.Context, conn *pgx.Conn, do func(*pgx.Conn) e
 	t.tx = transaction{}
 	if err != nil {
 		t.rollback(ctx)
+	} else {
+		t.stagesAre(true)
 	}
 	return err
 }
@@ -154,6 +158,7 @@ func (t *Target) apart(ctx context.Context, conn *pgx.Conn, do func(*pgx.Conn) e
 		return err
 	}
 	t.tx.watermark = watermark
+	t.stagesAre(false) // what was made in the calls before is made again
 	// With the caller's context gone the transaction goes too.
 	if _, undo := conn.Exec(ctx, "ROLLBACK TO SAVEPOINT one_call; RELEASE SAVEPOINT one_call", pgx.QueryExecModeSimpleProtocol); undo != nil {
 		t.rollback(ctx)
