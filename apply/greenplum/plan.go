@@ -39,9 +39,6 @@ type plan struct {
 	// that are there.
 	prepared bool
 	older    *plan // see Target.keep
-	// before is the plan that this one took the place of. It counts again where the
-	// transaction that this one was made in has come to nothing.
-	before *plan
 }
 
 // column is one column of a plan.
