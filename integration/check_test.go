@@ -14,7 +14,7 @@ import (
 )
 
 // sides is everything that a command which changes nothing could have changed:
-// the catalogs of both databases. A merge changes how many rows a table has.
+// the catalogs of both databases.
 func (s *scene) sides() string {
 	s.Helper()
 	source := s.ask(`SELECT concat_ws(E'\n',
@@ -22,14 +22,11 @@ func (s *scene) sides() string {
 		(SELECT string_agg(concat_ws(' ', a.attrelid, a.attname), ',' ORDER BY a.attrelid, a.attnum) FROM pg_attribute a WHERE a.attrelid >= 16384),
 		(SELECT string_agg(p::text, ',') FROM pg_publication p), (SELECT string_agg(r.prrelid::text, ',' ORDER BY r.oid) FROM pg_publication_rel r),
 		(SELECT string_agg(concat_ws(' ', slot_name, CASE WHEN NOT active THEN confirmed_flush_lsn END), ',' ORDER BY slot_name) FROM pg_replication_slots WHERE database = current_database()))`)
-	target, err := queryClickHouse(s.ctx, "", fmt.Sprintf(`SELECT database, name, create_table_query, total_rows > 0 FROM system.tables WHERE database = '%s' ORDER BY name
-		UNION ALL SELECT name, '', '', 0 FROM system.databases WHERE name = '%[1]s'`, s.name))
+	target, err := s.target.catalog(s.ctx, s.database())
 	if err != nil {
 		s.Fatal(err)
 	}
-	lines := strings.Split(string(target), "\n")
-	slices.Sort(lines)
-	return source + "\n" + strings.Join(lines, "\n")
+	return source + "\n" + target
 }
 
 // changesNothing runs the command and wants both sides to be as they were.
@@ -83,7 +80,7 @@ tables:
   - {name: public.other, where: nonsense = 1, target: clash}
   - {name: public.keyless, target: clash}
   - {name: public.nowhere, exclude: [x]}`, s.sourceDSN()))
-		words := []string{"column id, which is part of its key", "nonsense", "would both be written to clash", "public.nowhere"}
+		words := []string{"column id, which is part of its key", "nonsense", "would both be written to " + s.there("clash"), "public.nowhere"}
 		s.changesNothing("check", "-c", config).exits(3, append(words, "5 errors")...)
 		c = s.checked(s.changesNothing("check", "-c", config, "--output", "json").exits(3))
 		for _, w := range words {
@@ -114,14 +111,14 @@ func TestCheckLooksAtOneSideWithoutTheOther(t *testing.T) {
 	onNewest(t, func(s *scene) {
 		s.exec(`CREATE TABLE keyless (v text)`)
 		nobody := s.nobody()
-		noSource := strings.Replace(s.sourceDSN(), s.postgres.Addr(), nobody, 1)
-		noTarget := strings.Replace(s.targetDSN(), servers.clickhouse.NativeAddr(), nobody, 1)
+		noSource, noTarget := s.sourceAt(nobody), s.targetAt(nobody)
 		check := func(source, target string) *process {
-			return s.changesNothing("check", "--name", s.name, "--source", source, "--target", target, "--table", "public.*")
+			return s.changesNothing(append([]string{"check", "--table", "public.*"}, s.flags(source, target)...)...)
 		}
+		connects := "connect to " + s.target.product() + " at " + nobody
 		check(noSource, s.targetDSN()).exits(3, "connect to PostgreSQL at "+nobody, "refused", "fix: see that the server runs")
-		check(s.sourceDSN(), noTarget).exits(3, "connect to ClickHouse at "+nobody, "public.keyless has no primary key")
-		check(noSource, noTarget).exits(3, "connect to PostgreSQL at "+nobody, "connect to ClickHouse at "+nobody, "2 errors")
+		check(s.sourceDSN(), noTarget).exits(3, connects, "public.keyless has no primary key")
+		check(noSource, noTarget).exits(3, "connect to PostgreSQL at "+nobody, connects, "2 errors")
 	})
 }
 
@@ -132,7 +129,7 @@ func TestARunIsRefusedForWhatCheckFinds(t *testing.T) {
 		role, dsn := s.role("")
 		seen := []string{"may not replicate", "may not read", "public.t", "public.other", "GRANT SELECT", fmt.Sprintf(`ALTER ROLE "%s" REPLICATION`, role)}
 		for _, command := range []string{"check", "run"} {
-			s.changesNothing(command, "--name", s.name, "--source", dsn, "--target", s.targetDSN(), "--table", "public.*").exits(3, seen...)
+			s.changesNothing(append([]string{command, "--table", "public.*"}, s.flags(dsn, s.targetDSN())...)...).exits(3, seen...)
 		}
 		s.nothingLeft()
 		p := s.plan()

@@ -81,10 +81,6 @@ func (c comparedColumn) clickHouseText(typ, e string) string {
 
 func quoteSQL(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
 
-func quoteClickHouse(s string) string {
-	return "`" + strings.NewReplacer("\\", "\\\\", "`", "\\`").Replace(s) + "`"
-}
-
 // underSettings is what the texts of PostgreSQL depend on.
 const underSettings = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 3; SET lc_monetary = 'C'; SET search_path = pg_catalog`
 

@@ -1,6 +1,9 @@
 package integration
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // What a database sets for every session changes neither what is read nor
 // whether anything can be done.
@@ -23,10 +26,10 @@ func TestADatabasesSettingsChangeNothing(t *testing.T) {
 		s.exec(`INSERT INTO odd SELECT id + 1000, m, iv, b, f, tz, tza, d, n, t, r, c, s FROM odd; UPDATE odd SET t = t || '!' WHERE id < 10`)
 		s.command("run", run...).exits(0)
 		s.equal("odd")
-		if n := s.warehouse(`SELECT count() FROM odd a FINAL JOIN odd b FINAL ON a.id + 1000 = b.id
-			WHERE a.id >= 10 AND toString(tuple(a.* EXCEPT (id, _version))) <> toString(tuple(b.* EXCEPT (id, _version)))`); n != "0" {
-			s.Errorf("%s rows are not the same when they are copied and when they are streamed", n)
-		}
+		// The comparison cannot tell what it takes for the same value.
+		copied, streamed := "SELECT %s FROM %s WHERE id BETWEEN 10 AND 50 ORDER BY id", "SELECT %s FROM %s WHERE id BETWEEN 1010 AND 1050 ORDER BY id"
+		columns := strings.Join(strings.Fields(s.columnsThere("odd"))[1:], ", ")
+		s.is("what is streamed", s.warehouse(streamed, columns, s.from("odd")), s.warehouse(copied, columns, s.from("odd")))
 		s.command("drop").exits(0)
 		s.nothingLeft("odd")
 	})

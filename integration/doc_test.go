@@ -1,7 +1,9 @@
 // Package integration runs pgsluice against real servers: PostgreSQL of every
 // major in PGSLUICE_TEST_POSTGRES and one ClickHouse, started once for all tests.
 //
-//	servers_test.go   the servers, and a scene for each test: a database of its own on both
+//	servers_test.go   the servers
+//	scene_test.go     what a test works with: a database of its own on both sides
+//	targets_test.go   the table of targets, on each of which every test runs that is not about one of them
 //	pipeline_test.go  a sync.Pipeline in this process
 //	process_test.go   the program as a user has it, built and run
 //	compare_test.go   every row on both sides, by ordinary queries and nothing of ours

@@ -2,8 +2,8 @@ package integration
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/pgsluice/pgsluice/sync"
@@ -16,7 +16,7 @@ func TestDropLeavesNothing(t *testing.T) {
 		s.command("run", "--table", "public.*", "--until", "caught-up").exits(0)
 		s.command("drop").exits(0, "pipeline "+s.name+" is dropped")
 		s.nothingLeft("t")
-		s.is("rows that stay", s.warehouse(`SELECT count() FROM t FINAL`), "1")
+		s.is("rows that stay", s.count("t"), "1")
 		s.command("drop").exits(0)
 
 		s.command("run", "--table", "public.*", "--until", "caught-up").exits(3, "holds rows already")
@@ -34,10 +34,9 @@ func TestDropWhenOneSideIsGone(t *testing.T) {
 	onNewest(t, func(s *scene) {
 		s.exec(oneTable)
 		nobody := s.nobody()
-		noSource := strings.Replace(s.sourceDSN(), s.postgres.Addr(), nobody, 1)
-		noTarget := strings.Replace(s.targetDSN(), servers.clickhouse.NativeAddr(), nobody, 1)
+		noSource, noTarget := s.sourceAt(nobody), s.targetAt(nobody)
 		drop := func(source, target string, more ...string) *process {
-			return s.pgsluice(append([]string{"drop", "--name", s.name, "--source", source, "--target", target}, more...)...)
+			return s.pgsluice(append(append([]string{"drop"}, s.flags(source, target)...), more...)...)
 		}
 
 		s.command("run", "--table", "public.*", "--until", "caught-up").exits(0)
@@ -87,15 +86,17 @@ func TestStatusTellsHowAPipelineIs(t *testing.T) {
 		}
 		s.command("status").exits(0, "the target knows no pipeline of this name")
 
-		p := s.pgsluice(append([]string{"run", "--table", "public.*"}, s.both()...)...).says("msg=streaming")
+		config := s.configure(fmt.Sprintf("source: {dsn: '%s'}\ntables:\n  - public.*\n%s", s.sourceDSN(),
+			differs(s, "", "  - {name: 'public.\"Odd Name\"', types: {d: varchar(10)}}\n")))
+		p := s.pgsluice("run", "-c", config).says("msg=streaming")
 		found := status()
 		if !found.Known || !found.Running || found.Slot != s.slot() || len(found.Tables) != 2 || found.Watermark == "" {
 			s.Errorf("while it runs: %+v", found)
 		}
 		s.command("status").exits(0, "state", "running", s.slot(), "TABLE", "public.t", `public."Odd Name"`, "streaming")
-		s.exec(`INSERT INTO "Odd Name" VALUES (7, 'infinity')`)
+		s.exec(`INSERT INTO "Odd Name" VALUES (7, '%s')`, farDate)
 		s.parked(`public."Odd Name"`, "column d")
-		s.command("status").exits(0, `public."Odd Name" failed: column d`, "what to do")
+		s.command("status").exits(0, `public."Odd Name" failed: `, "column d", "what to do")
 		p.signal(os.Interrupt)
 		p.exits(0)
 
@@ -109,7 +110,7 @@ func TestStatusTellsHowAPipelineIs(t *testing.T) {
 		if found = status(); found.LagBytes < lag+200_000 || found.RetainedBytes < found.LagBytes {
 			s.Errorf("the lag is %d after %d, %d bytes are retained", found.LagBytes, lag, found.RetainedBytes)
 		}
-		gone := s.pgsluice("status", "--name", s.name, "--source", strings.Replace(s.sourceDSN(), s.postgres.Addr(), s.nobody(), 1), "--target", s.targetDSN())
+		gone := s.pgsluice(append([]string{"status"}, s.flags(s.sourceAt(s.nobody()), s.targetDSN())...)...)
 		gone.exits(0, "source", "does not answer", "public.t")
 		s.command("status", "--output", "xml").exits(2, "xml")
 	})

@@ -15,7 +15,7 @@ import (
 
 // A directory is enough of a target, and reading rights are enough of a source.
 func TestALoadIntoADirectoryByAReader(t *testing.T) {
-	onNewest(t, func(s *scene) {
+	onClickHouse(t, func(s *scene) {
 		s.exec(`CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, 'v' || n FROM generate_series(1, 1000) n`)
 		role, dsn := s.role("")
 		s.exec(`GRANT SELECT ON t TO %s`, role)
@@ -35,7 +35,7 @@ func TestALoadIntoADirectoryByAReader(t *testing.T) {
 }
 
 func TestAnEmbeddedTargetCanBeAskedWhileItRuns(t *testing.T) {
-	onNewest(t, func(s *scene) {
+	onClickHouse(t, func(s *scene) {
 		s.exec(`CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, 'v' || n FROM generate_series(1, 100) n`)
 		args := []string{"--name", s.name, "--source", s.sourceDSN(), "--target", "embedded:./warehouse"}
 		run := append([]string{"run", "--table", "public.*", "--flush-interval", "0"}, args...)

@@ -24,6 +24,22 @@ func failingAt(nth int) func(*plan) {
 	}
 }
 
+// inPlaceOf gives what stands in a target's place the abilities that are to be
+// the target's own, where it has them.
+func inPlaceOf(target, wrapped apply.Target) apply.Target {
+	type abilities interface {
+		apply.Transactional
+		apply.Settler
+	}
+	if own, ok := target.(abilities); ok {
+		return struct {
+			apply.Target
+			abilities
+		}{wrapped, own}
+	}
+	return wrapped
+}
+
 // TestTroubleOfTheTargetLosesNothing lets each call fail before and after it has
 // done its work, while tables are copied and while they are streamed.
 func TestTroubleOfTheTargetLosesNothing(t *testing.T) {

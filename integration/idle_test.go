@@ -70,10 +70,9 @@ func TestKeepalivesAreAnsweredWhileTheTargetIsHeld(t *testing.T) {
 func TestAConnectionThatBreaksIsMadeAnew(t *testing.T) {
 	onEveryMajor(t, 12, func(s *scene) {
 		s.exec(`CREATE TABLE t (id int PRIMARY KEY, v text)`)
-		source, target := s.newProxy(s.postgres.Addr()), s.newProxy(servers.clickhouse.NativeAddr())
-		p := s.pgsluice("run", "--table", "public.*", "--flush-interval", "0", "--name", s.name,
-			"--source", strings.Replace(s.sourceDSN(), s.postgres.Addr(), source.addr(), 1),
-			"--target", strings.Replace(s.targetDSN(), servers.clickhouse.NativeAddr(), target.addr(), 1)).says("msg=streaming")
+		source, target := s.newProxy(s.postgres.Addr()), s.newProxy(s.target.addr())
+		p := s.pgsluice(append([]string{"run", "--table", "public.*", "--flush-interval", "0"},
+			s.flags(s.sourceAt(source.addr()), s.targetAt(target.addr()))...)...).says("msg=streaming")
 		for n, side := range []*proxy{source, target, source} {
 			s.exec(`INSERT INTO t SELECT n, 'v' FROM generate_series(%d, %d) n`, n*100, n*100+50)
 			s.eventuallyEqual("t")

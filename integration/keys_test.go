@@ -93,6 +93,6 @@ func TestWhatIsRolledBackNeverArrives(t *testing.T) {
 		r.here()
 		s.equal("t")
 		r.halt()
-		s.is("rows that were rolled back", s.warehouse(`SELECT count() FROM t WHERE v = 'never'`), "0")
+		s.is("rows that were rolled back", s.count("t", "v = 'never'"), "0")
 	})
 }

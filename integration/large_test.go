@@ -15,6 +15,11 @@ type watcher struct {
 	failAt     int // the batch after whose writing the target fails, from 1
 }
 
+func (w *watcher) wrap(target apply.Target) apply.Target {
+	w.Target = target
+	return inPlaceOf(target, w)
+}
+
 func (w *watcher) Apply(ctx ctxt, b *apply.Batch) error {
 	w.watermarks, w.rows = append(w.watermarks, b.Watermark), append(w.rows, b.Rows())
 	err := w.Target.Apply(ctx, b)
@@ -41,13 +46,16 @@ func TestATransactionLargerThanABatch(t *testing.T) {
 			w := &watcher{failAt: place}
 			r := s.start(func(p *plan) {
 				p.MaxRows, p.UntilCaughtUp = 1000, true
-				p.wrap = func(target apply.Target) apply.Target { w.Target = target; return w }
+				p.wrap = w.wrap
 			})
 			if err := r.wait(); err == nil {
 				s.Fatal("the run did not notice that the target failed")
 			}
 			if at := s.state().Pipeline.Watermark; at < before || at >= end {
 				s.Errorf("the watermark is %s in the middle of a transaction that ends at about %s", at, end)
+			}
+			if s.transactional() {
+				s.is("rows of a transaction that has not come whole", s.count("a", "v <> 'old'"), "0")
 			}
 			for n, at := range w.watermarks {
 				if at >= end {
@@ -58,7 +66,7 @@ func TestATransactionLargerThanABatch(t *testing.T) {
 		w := &watcher{}
 		s.catchUp(func(p *plan) {
 			p.MaxRows = 1000
-			p.wrap = func(target apply.Target) apply.Target { w.Target = target; return w }
+			p.wrap = w.wrap
 		})
 		s.equal("a", "b")
 		if len(w.rows) < 20 {

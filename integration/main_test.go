@@ -19,7 +19,7 @@ func TestLoadAndStreamUnderAWorkload(t *testing.T) {
 		w.stop()
 		s.catchUp()
 		s.equal(bankTables...)
-		if copied := s.warehouse(`SELECT count() FROM pgbench_history WHERE filler LIKE 'old%%'`); copied != "5000" {
+		if copied := s.count("pgbench_history", "filler LIKE 'old%'"); copied != "5000" {
 			s.Errorf("%s rows of the history from before, not 5000", copied)
 		}
 	})
@@ -73,7 +73,7 @@ func TestAOneShotLoadCopiesOneMoment(t *testing.T) {
 		if err := <-moved; err != nil {
 			s.Fatal(err)
 		}
-		s.is("count and sum", s.warehouse(`SELECT count(), sum(abalance) FROM pgbench_accounts FINAL`), "20000\t2000000")
+		s.is("count and sum", s.warehouse(`SELECT count(*), sum(abalance) FROM %s`, s.from("pgbench_accounts")), "20000\t2000000")
 		s.is("slots", s.ask(`SELECT count(*) FROM pg_replication_slots WHERE database = current_database()`), "0")
 	})
 }

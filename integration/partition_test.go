@@ -38,7 +38,7 @@ func TestAPartitionThatIsMadeLaterBelongsToItsTable(t *testing.T) {
 		s.exec(`CREATE TABLE empty_1 PARTITION OF "Empty" FOR VALUES FROM (1) TO (10); INSERT INTO "Empty" VALUES (1)`)
 		r.here()
 		s.equal("sales")
-		s.equalTo(`"Empty"`, "Empty")
+		s.equalTo(`"Empty"`, s.there("Empty"))
 		r.halt()
 		s.catchUp()
 		s.equal("sales")

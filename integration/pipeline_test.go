@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/pgsluice/pgsluice/apply"
-	"github.com/pgsluice/pgsluice/apply/clickhouse"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/replication"
 	"github.com/pgsluice/pgsluice/snapshot"
@@ -28,13 +27,8 @@ func (s *scene) plan() *plan {
 	p := &plan{policy: apply.Fail}
 	p.Config = sync.Config{
 		Name: s.name, Source: s.sourceDSN(), Slot: s.slot(), Publication: s.slot(),
-		TargetName: func(schema, table string) string {
-			if schema == "public" {
-				return table
-			}
-			return schema + "_" + table
-		},
-		Copy: true, Workers: 2, ChunkBytes: 1 << 20,
+		TargetName: s.target.name,
+		Copy:       true, Workers: 2, ChunkBytes: 1 << 20,
 		FlushInterval: 10 * time.Millisecond, MaxRows: 10_000, MaxBytes: 8 << 20, IdleSave: 50 * time.Millisecond,
 		Operations: replication.Operations{Insert: true, Update: true, Delete: true, Truncate: true},
 		Log:        slog.New(slog.NewTextHandler(s.logged, nil)),
@@ -49,12 +43,9 @@ func (s *scene) plan() *plan {
 	return p
 }
 
-// openTarget opens the scene's database in ClickHouse; nothing paces it.
-func (s *scene) openTarget(policy apply.Policy) *clickhouse.Target {
+func (s *scene) openTarget(policy apply.Policy) apply.Target {
 	s.Helper()
-	target, err := clickhouse.Open(s.ctx, clickhouse.Options{
-		DSN: s.targetDSN(), OnUnrepresentable: policy, Log: slog.New(slog.NewTextHandler(s.logged, nil)),
-	})
+	target, err := s.target.open(s, policy)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -82,7 +73,7 @@ func (s *scene) begin(what func(*sync.Pipeline, context.Context) error, change .
 	for _, c := range change {
 		c(p)
 	}
-	var target apply.Target = s.openTarget(p.policy)
+	target := s.openTarget(p.policy)
 	if p.wrap != nil {
 		target = p.wrap(target)
 	}

@@ -114,11 +114,6 @@ func (s *scene) dir() string {
 	return s.place
 }
 
-// both are the flags that name the pipeline and its two sides.
-func (s *scene) both() []string {
-	return []string{"--name", s.name, "--source", s.sourceDSN(), "--target", s.targetDSN()}
-}
-
 // command runs a subcommand on the scene's two sides, to its end.
 func (s *scene) command(name string, args ...string) *process {
 	s.Helper()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -30,8 +31,10 @@ func TestGeneratedColumnsAgreeOnBothPaths(t *testing.T) {
 		s.catchUp()
 		s.exec(`INSERT INTO t (id, a, b) VALUES (3, 3, 'streamed'); UPDATE t SET a = 20 WHERE id = 2`)
 		s.catchUp()
-		s.equalTo("t", "t", without...)
-		s.is("columns that are left out", s.warehouse(`SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = 't' AND name = '%s'`, without[0]), "0")
+		s.equalTo("t", s.there("t"), without...)
+		if columns := s.columnsThere("t"); strings.Contains(columns, without[0]) {
+			s.Errorf("column %s is not left out: %s", without[0], columns)
+		}
 		// A one-shot load brings all of them.
 		s.command("drop", "--with-data").exits(0)
 		s.command("load", "--table", "public.*").exits(0)
@@ -49,15 +52,15 @@ func TestAPublicationOfTheUsersIsUsedAsItIs(t *testing.T) {
 		before := s.ask(definition)
 		mine := func(p *plan) { p.Publication, p.PublicationNamed = "mine", true }
 		s.catchUp(mine)
-		s.equalWhere("part", "part", "tenant = 1")
-		s.equalTo("columns", "columns", "secret")
+		s.equalWhere("part", s.there("part"), "tenant = 1")
+		s.equalTo("columns", s.there("columns"), "secret")
 		s.exec(`INSERT INTO part VALUES (11, 1, 'new', ''), (12, 2, 'not', ''); UPDATE part SET tenant = 1 WHERE id = 2; UPDATE part SET tenant = 5 WHERE id = 3;
 			UPDATE part SET v = 'changed'; DELETE FROM part WHERE id = 5; DELETE FROM part WHERE id = 6;
 			INSERT INTO columns VALUES (11, 'secret', 'new'); UPDATE columns SET secret = 'x'; UPDATE columns SET v = 'changed' WHERE id < 4; UPDATE columns SET id = 100 WHERE id = 4`)
 		s.catchUp(mine)
-		s.equalWhere("part", "part", "tenant = 1")
-		s.equalTo("columns", "columns", "secret")
-		s.is("columns that are not published", s.warehouse(`SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = 'columns' AND name = 'secret'`), "0")
+		s.equalWhere("part", s.there("part"), "tenant = 1")
+		s.equalTo("columns", s.there("columns"), "secret")
+		s.is("columns that are published", s.columnsThere("columns"), "id v")
 
 		config := s.configure(fmt.Sprintf("source: {dsn: '%s', publication: mine}\ntables: ['public.*']", s.sourceDSN()))
 		s.exec(`CREATE TABLE unpublished (id int PRIMARY KEY)`)

@@ -106,10 +106,10 @@ func TestATableThatIsDroppedWhileStreamingIsSaidToBe(t *testing.T) {
 
 func TestWithoutACopyAFailedTableIsNotTakenForWhole(t *testing.T) {
 	onNewest(t, func(s *scene) {
-		noCopy := func(p *plan) { p.Copy = false }
+		noCopy := func(p *plan) { p.Copy = false; s.narrow("public.t")(p) }
 		s.exec(`CREATE TABLE t (id int PRIMARY KEY, d date); CREATE TABLE other (id int PRIMARY KEY)`)
 		s.catchUp(noCopy)
-		s.exec(`INSERT INTO t VALUES (1, 'infinity'); INSERT INTO other VALUES (1)`)
+		s.exec(`INSERT INTO t VALUES (1, '%s'); INSERT INTO other VALUES (1)`, farDate)
 		if err := s.tryCatchUp(noCopy); err == nil {
 			s.Fatal("nobody noticed the value")
 		}

@@ -35,9 +35,8 @@ func TestASignalEndsTheRunAfterTheBatchInHand(t *testing.T) {
 func TestASecondSignalStopsAtOnce(t *testing.T) {
 	onNewest(t, func(s *scene) {
 		s.exec(`CREATE TABLE held (id int PRIMARY KEY)`)
-		between := s.newProxy(servers.clickhouse.NativeAddr())
-		p := s.pgsluice("run", "--table", "public.*", "--name", s.name, "--source", s.sourceDSN(),
-			"--target", strings.Replace(s.targetDSN(), servers.clickhouse.NativeAddr(), between.addr(), 1)).says("msg=streaming")
+		between := s.newProxy(s.target.addr())
+		p := s.pgsluice(append([]string{"run", "--table", "public.*"}, s.flags(s.sourceDSN(), s.targetAt(between.addr()))...)...).says("msg=streaming")
 		between.hold()
 		s.exec(`INSERT INTO held VALUES (1)`)
 		s.eventually("the program writes to the target", func() bool { return between.waiting.Load() > 0 })
@@ -76,7 +75,7 @@ func TestRunUntilAnLSNEndsThere(t *testing.T) {
 		at := s.ask(`SELECT pg_current_wal_insert_lsn()`)
 		s.exec(`INSERT INTO t SELECT generate_series(11, 20)`)
 		s.command("run", "--table", "public.*", "--until", at).exits(0)
-		if n := s.warehouse(`SELECT count() FROM t FINAL WHERE id <= 10`); n != "10" {
+		if n := s.count("t", "id <= 10"); n != "10" {
 			s.Errorf("%s rows up to the LSN, not 10", n)
 		}
 		s.command("run", "--table", "public.*", "--until", at).exits(0) // which has been reached

@@ -9,6 +9,9 @@ import (
 	"github.com/pgsluice/pgsluice/sync"
 )
 
+// The extremes are of ClickHouse's types; what those of the PostgreSQL family
+// cannot hold is in types_family_test.go.
+
 // extreme is a value that its column does not hold, why, and the nearest that it
 // does hold: none for NaN.
 type extreme struct {
@@ -66,7 +69,7 @@ func extremesOf(major int) (known []extreme) {
 }
 
 func TestExtremesStopTheirTableAndNoOther(t *testing.T) {
-	onEveryMajor(t, 12, func(s *scene) {
+	onClickHouseOfEveryMajor(t, 12, func(s *scene) {
 		known := extremesOf(s.major)
 		wishes := func(p *plan) {
 			for n := range known {
@@ -142,14 +145,14 @@ func (s *scene) extremesAre(policy apply.Policy, wanted func(extreme) (string, b
 	for first := 0; first <= 200; first += 100 {
 		for n, w := range want {
 			name, text, _ := strings.Cut(w, " ")
-			s.is(fmt.Sprintf("row %d, column %s", first+n, name), s.warehouse("SELECT ifNull(%s, 'NULL') FROM t FINAL WHERE id = %d FORMAT TSVRaw", column[name], first+n), text)
+			s.is(fmt.Sprintf("row %d, column %s", first+n, name), s.warehouse("SELECT ifNull(%s, 'NULL') FROM t FINAL WHERE id = %d", column[name], first+n), text)
 		}
 	}
 	s.mentions(s.logged.String(), "values are adjusted", "column=d", "column=w", "column=z", "column=n", `reason="too large"`, "reason=-infinity")
 }
 
 func TestExtremesBecomeNullWhereThatIsWanted(t *testing.T) {
-	onEveryMajor(t, 12, func(s *scene) {
+	onClickHouseOfEveryMajor(t, 12, func(s *scene) {
 		s.extremesAre(apply.MakeNull, func(e extreme) (string, bool) {
 			switch {
 			case e.column != "a":
@@ -163,7 +166,7 @@ func TestExtremesBecomeNullWhereThatIsWanted(t *testing.T) {
 }
 
 func TestExtremesBecomeTheNearestWhereThatIsWanted(t *testing.T) {
-	onEveryMajor(t, 12, func(s *scene) {
+	onClickHouseOfEveryMajor(t, 12, func(s *scene) {
 		s.extremesAre(apply.Clamp, func(e extreme) (string, bool) { return e.nearest, e.nearest != "" })
 		clamp := func(p *plan) {
 			p.policy = apply.Clamp
@@ -184,7 +187,7 @@ func TestExtremesBecomeTheNearestWhereThatIsWanted(t *testing.T) {
 
 // A column without NULLs has none to become.
 func TestExtremesOfColumnsThatCannotBeNull(t *testing.T) {
-	onNewest(t, func(s *scene) {
+	onClickHouse(t, func(s *scene) {
 		s.exec(`CREATE TABLE t (id int PRIMARY KEY, required date NOT NULL); CREATE TABLE other (id date PRIMARY KEY, v int)`)
 		null := func(p *plan) { p.policy = apply.MakeNull }
 		s.catchUp(null)
@@ -194,26 +197,5 @@ func TestExtremesOfColumnsThatCannotBeNull(t *testing.T) {
 		}
 		s.parked("public.t", "column required", "key (4)")
 		s.parked("public.other", "column id", "key (infinity)")
-	})
-}
-
-// While a table has failed, the others go on, and it comes back when the value
-// has been changed.
-func TestAValueThatCannotBeHeld(t *testing.T) {
-	onNewest(t, func(s *scene) {
-		s.exec(`CREATE TABLE t (id int PRIMARY KEY, d date); CREATE TABLE other (id int PRIMARY KEY); INSERT INTO t VALUES (1, '2024-01-01')`)
-		r := s.start().streaming()
-		s.exec(`BEGIN; INSERT INTO other VALUES (1); INSERT INTO t VALUES (42, 'infinity'); INSERT INTO other VALUES (2); COMMIT`)
-		s.parked("public.t", "column d", "key (42)", "infinity", "Date32", "on_unrepresentable")
-		r.here()
-		r.halt()
-		s.equal("other")
-		if phase := s.state().Tables["public.other"].Phase; phase != apply.Streaming {
-			s.Errorf("table other is %s", phase)
-		}
-		s.command("status").exits(0, "public.t failed", "column d", "(42)")
-		s.exec(`UPDATE t SET d = NULL WHERE id = 42`)
-		s.catchUp()
-		s.equal("t", "other")
 	})
 }

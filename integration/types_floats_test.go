@@ -41,7 +41,7 @@ func closeCalls(size int) (list []float64) {
 }
 
 func TestFloatsPrintAsPostgreSQLPrintsThem(t *testing.T) {
-	onEveryMajor(t, 12, func(s *scene) {
+	onEverySource(t, 12, func(s *scene) {
 		conn := s.connectUnderSettings().PgConn()
 		for size, typ := range map[int]string{32: "float4", 64: "float8"} {
 			m := typemap.Resolve(&change.Type{Name: typ, Kind: change.KindBase})

@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -105,29 +104,70 @@ func (t *carrier) insert(first int) string {
 // arrays that were made of them.
 func (t *carrier) check(s *scene, first int, how string) (values int) {
 	s.Helper()
-	expressions := make([]string, len(t.columns))
+	texts := t.texts(s)
+	expressions := make([]string, len(texts))
 	for i, c := range t.columns {
-		expressions[i] = c.name
-		if c.array {
-			expressions[i] = fmt.Sprintf("arrayStringConcat(arrayMap(e -> ifNull(toString(e), char(0) || 'NULL'), %s), char(31))", c.name)
-		}
+		expressions[i] = texts[i].target
 		if !c.array {
 			values += len(c.values)
 		}
 	}
-	got := s.texts(fmt.Sprintf("SELECT %s FROM %s FINAL WHERE id >= %d AND id < %d ORDER BY id", castAll(expressions), t.table, first, first+t.rows))
-	if len(got) != t.rows*len(t.columns) {
-		s.Fatalf("%d values of %s are there %s, not %d", len(got), t.table, how, t.rows*len(t.columns))
+	got := s.query(fmt.Sprintf("SELECT %s FROM %s WHERE id >= %d AND id < %d ORDER BY id", strings.Join(expressions, ", "), s.from(t.table), first, first+t.rows))
+	wanted := t.wanted(s, texts, first)
+	if len(got) != t.rows || len(wanted) != t.rows {
+		s.Fatalf("%d rows of %s are there %s, and %d in the source, not %d", len(got), t.table, how, len(wanted), t.rows)
 	}
 	for i, c := range t.columns {
 		for n := range t.rows {
-			is, want := got[n*len(t.columns)+i], c.printed(n)
+			is, want := got[n][i], wanted[n][i]
 			if (is == nil) != (want == nil) || want != nil && *is != *want {
 				s.Errorf("%s %s: %s, want %s", shorten(c.source(n)), how, shown(is), shown(want))
 			}
 		}
 	}
 	return values
+}
+
+// texts are the expressions for the columns' texts: what ClickHouse prints, and
+// what both sides do where they are PostgreSQL.
+func (t *carrier) texts(s *scene) []twoTexts {
+	s.Helper()
+	texts := make([]twoTexts, len(t.columns))
+	if s.transactional() {
+		columns, types := s.columnsOf(t.table), s.typesOfName(s.there(t.table))
+		for i, c := range columns[1:] {
+			texts[i] = s.target.texts(s, c, types[c.name])
+		}
+		return texts
+	}
+	for i, c := range t.columns {
+		expression := c.name
+		if c.array {
+			expression = fmt.Sprintf("arrayStringConcat(arrayMap(e -> ifNull(toString(e), char(0) || 'NULL'), %s), char(31))", c.name)
+		}
+		texts[i].target = "CAST(" + expression + " AS Nullable(String))"
+	}
+	return texts
+}
+
+// wanted is what is to be read: of ClickHouse what the table of samples says, and
+// of the others what the source itself prints.
+func (t *carrier) wanted(s *scene, texts []twoTexts, first int) [][]*string {
+	s.Helper()
+	if s.transactional() {
+		expressions := make([]string, len(texts))
+		for i := range texts {
+			expressions[i] = texts[i].source
+		}
+		return s.printed(fmt.Sprintf("SELECT %s FROM public.%s WHERE id >= %d AND id < %d ORDER BY id", strings.Join(expressions, ", "), t.table, first, first+t.rows))
+	}
+	wanted := make([][]*string, t.rows)
+	for n := range wanted {
+		for i := range t.columns {
+			wanted[n] = append(wanted[n], t.columns[i].printed(n))
+		}
+	}
+	return wanted
 }
 
 func (c *carried) source(n int) string {
@@ -156,27 +196,6 @@ func shown(value *string) string {
 		return "NULL"
 	}
 	return fmt.Sprintf("%q", shorten(*value))
-}
-
-// texts reads columns of Nullable(String), row by row.
-func (s *scene) texts(sql string) (values []*string) {
-	s.Helper()
-	answer, err := queryClickHouse(s.ctx, s.name, sql+" FORMAT RowBinary")
-	if err != nil {
-		s.Fatalf("%s: %v", shorten(sql), err)
-	}
-	for len(answer) > 0 {
-		isNull := answer[0] == 1
-		answer = answer[1:]
-		if isNull {
-			values = append(values, nil)
-			continue
-		}
-		n, size := binary.Uvarint(answer)
-		value := string(answer[size : size+int(n)])
-		values, answer = append(values, &value), answer[size+int(n):]
-	}
-	return values
 }
 
 // counted are the types and values that were looked at, for the line that the
@@ -232,11 +251,7 @@ func TestTypesMeanTheSameByCopyAndByStream(t *testing.T) {
 
 func (s *scene) columnsAre(t *carrier) {
 	s.Helper()
-	there := map[string]string{}
-	for line := range strings.SplitSeq(s.warehouse("SELECT name, replaceAll(type, '\\'', '\"') FROM system.columns WHERE database = '%s' AND table = '%s' FORMAT TSVRaw", s.name, t.table), "\n") {
-		name, typ, _ := strings.Cut(line, "\t")
-		there[name] = strings.ReplaceAll(typ, `"`, "'")
-	}
+	there := s.typesOfName(s.there(t.table))
 	for _, c := range t.columns {
 		s.is("the column of "+c.typ, there[c.name], c.column)
 	}

@@ -24,7 +24,7 @@ import (
 // wire forms. The two decoders have to agree, and their text has to be what
 // PostgreSQL prints.
 func TestValuesMeanTheSameInBothForms(t *testing.T) {
-	onEveryMajor(t, 12, func(s *scene) {
+	onEverySource(t, 12, func(s *scene) {
 		conn := s.connectUnderSettings()
 		s.execOn(conn, samplesSetup)
 		catalog, err := snapshot.NewCatalog(s.ctx, conn)

@@ -8,7 +8,7 @@ import (
 )
 
 func TestRowsAreOrderedByMoreThanTheKey(t *testing.T) {
-	onEveryMajor(t, 12, func(s *scene) {
+	onClickHouseOfEveryMajor(t, 12, func(s *scene) {
 		s.exec(`CREATE TABLE t (id int PRIMARY KEY, v text, tenant text NOT NULL); ALTER TABLE t REPLICA IDENTITY FULL;
 			ALTER TABLE t ALTER v SET STORAGE EXTERNAL, ALTER tenant SET STORAGE EXTERNAL;
 			INSERT INTO t SELECT n, repeat('v', 5000), 'tenant ' || n % 3 FROM generate_series(1, 30) n`)
@@ -64,7 +64,7 @@ func TestRowsAreOrderedByMoreThanTheKey(t *testing.T) {
 }
 
 func TestALeafWithoutItsWholeRowsStopsTheTable(t *testing.T) {
-	onEveryMajor(t, 13, func(s *scene) {
+	onClickHouseOfEveryMajor(t, 13, func(s *scene) {
 		s.exec(`CREATE TABLE parted (id int PRIMARY KEY, tenant int NOT NULL) PARTITION BY RANGE (id); CREATE TABLE low PARTITION OF parted FOR VALUES FROM (0) TO (10);
 			ALTER TABLE parted REPLICA IDENTITY FULL; INSERT INTO parted VALUES (1, 1)`)
 		ordered := wishing("public.parted", ordering("tenant", "id"))
@@ -81,7 +81,7 @@ func TestALeafWithoutItsWholeRowsStopsTheTable(t *testing.T) {
 }
 
 func TestOrdersThatCannotBe(t *testing.T) {
-	onNewest(t, func(s *scene) {
+	onClickHouse(t, func(s *scene) {
 		s.exec(`CREATE TABLE t (a int, b int, PRIMARY KEY (a, b), n int, m int NOT NULL, g int GENERATED ALWAYS AS (a) STORED); CREATE TABLE keyless (n int, m int NOT NULL)`)
 		s.refusedFor("public.t", ordering("a", "m"), fault.IsUsage, "order_by of table public.t does not contain column b of its key", "the key is (a, b)")
 		s.refusedFor("public.t", ordering("a", "b", "no"), fault.IsUsage, "order_by of table public.t names column no, which it does not have")

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/pgsluice/pgsluice/apply"
@@ -16,30 +17,35 @@ func TestColumnsAreCalledAndTypedAsWanted(t *testing.T) {
 		s.exec(`CREATE TABLE t (id int PRIMARY KEY, ts timestamp, price numeric, n int NOT NULL, d date);
 			INSERT INTO t SELECT n, '2024-05-06 07:08:09', n + 0.5, n, NULL FROM generate_series(1, 5) n`)
 		wish := sync.TableWish{Wishes: apply.Wishes{
-			Rename: map[string]string{"ts": "happened_at", "id": "key of it"}, Types: map[string]string{"price": "Decimal(38,10)", "n": "UInt64"},
+			Rename: map[string]string{"ts": "happened_at", "id": "key of it"}, Types: differs(s, map[string]string{"price": "Decimal(38,10)", "n": "UInt64"}, map[string]string{"price": "numeric(38,10)", "n": "text"}),
 			OnUnrepresentable: map[string]apply.Policy{"d": apply.MakeNull},
 		}}
 		rows := func() string {
 			s.Helper()
-			return s.warehouse(`SELECT "key of it", happened_at, price, n, d FROM t FINAL WHERE "key of it" IN (1, 6) ORDER BY 1`)
+			return s.warehouse(`SELECT "key of it", happened_at, price, n, d FROM %s WHERE "key of it" IN (1, 6) ORDER BY 1`, s.from("t"))
 		}
 		s.catchUp(wishing("public.t", wish))
 		s.is("columns", s.columnsThere("t"), "key of it happened_at price n d")
-		s.is("types", s.warehouse(`SELECT groupArray(type) FROM (SELECT type FROM system.columns WHERE database = currentDatabase() AND table = 't' AND name IN ('price', 'n') ORDER BY position)`),
-			"['Nullable(Decimal(38, 10))','UInt64']")
+		s.is("types", s.typesThere("t"), differs(s, "Int32; Nullable(DateTime64(6, 'UTC')); Nullable(Decimal(38, 10)); UInt64; Nullable(Date32)",
+			"integer; timestamp without time zone; numeric(38,10); text; date"))
 		r := s.start(wishing("public.t", wish)).streaming()
 		s.exec(`INSERT INTO t VALUES (6, NULL, 7.25, 8, 'infinity'); UPDATE t SET id = 60 WHERE id = 2; DELETE FROM t WHERE id = 3; UPDATE t SET price = 1 WHERE id = 1`)
 		r.here()
-		s.is("rows", rows(), "1\t2024-05-06 07:08:09.000000\t1\t1\t\\N\n6\t\\N\t7.25\t8\t\\N")
-		s.is("keys", s.warehouse(`SELECT groupArray("key of it") FROM (SELECT "key of it" FROM t FINAL ORDER BY 1)`), "[1,4,5,6,60]")
+		s.is("rows", rows(), differs(s, "1\t2024-05-06 07:08:09.000000\t1\t1\t\\N\n6\t\\N\t7.25\t8\t\\N",
+			"1\t2024-05-06 07:08:09\t1.0000000000\t1\t\\N\n6\t\\N\t7.2500000000\t8\tinfinity"))
+		keyed := func(column string) string {
+			s.Helper()
+			return strings.ReplaceAll(s.warehouse(`SELECT "%s" FROM %s ORDER BY "key of it"`, column, s.from("t")), "\n", " ")
+		}
+		s.is("keys", keyed("key of it"), "1 4 5 6 60")
 		// A column that is added beside them is followed.
 		s.exec(`ALTER TABLE t ADD later int DEFAULT 3; UPDATE t SET later = 4 WHERE id = 6`)
 		r.here()
-		s.is("the added column", s.warehouse(`SELECT groupArray(later) FROM (SELECT later FROM t FINAL ORDER BY "key of it")`), "[3,3,3,4,3]")
+		s.is("the added column", keyed("later"), "3 3 3 4 3")
 		r.halt()
 		s.exec(`INSERT INTO t VALUES (7, NULL, 1, 1, NULL, 1)`)
 		s.catchUp(wishing("public.t", wish))
-		s.is("rows", s.warehouse(`SELECT count() FROM t FINAL`), "6")
+		s.is("rows", s.count("t"), "6")
 		// Other wishes are not carried out beside those.
 		wish.Rename = map[string]string{"ts": "at"}
 		err := s.tryCatchUp(wishing("public.t", wish))
@@ -51,7 +57,7 @@ func TestColumnsAreCalledAndTypedAsWanted(t *testing.T) {
 }
 
 func TestRowsLieAsWanted(t *testing.T) {
-	onNewest(t, func(s *scene) {
+	onClickHouse(t, func(s *scene) {
 		s.exec(`CREATE TABLE t (id int, at date, v text, PRIMARY KEY (id, at)); INSERT INTO t SELECT n, '2024-01-01'::date + n * 20, 'v' FROM generate_series(1, 10) n;
 			CREATE TABLE log (at timestamp NOT NULL, v text)`)
 		wish := ordering("at", "id")
@@ -73,18 +79,39 @@ func TestRowsLieAsWanted(t *testing.T) {
 	})
 }
 
+// refusedWishes are what a target cannot grant, and what it says.
+var refusedWishes = map[bool][]struct {
+	wishes apply.Wishes
+	words  []string
+}{
+	false: {
+		{apply.Wishes{Rename: map[string]string{"a": "v"}}, []string{"v"}},
+		{apply.Wishes{Rename: map[string]string{"a": "_version"}}, []string{"_version"}},
+		{apply.Wishes{Types: map[string]string{"a": "NoSuchType"}}, []string{"NoSuchType"}},
+		{apply.Wishes{Types: map[string]string{"at": "UUID"}}, []string{"UUID"}},
+		{apply.Wishes{PartitionBy: "toYYYYMM(at)"}, []string{"partition_by", "at", "not in the key"}},
+		{apply.Wishes{PartitionBy: "toYYYYMM("}, []string{"partition_by"}},
+	},
+	true: {
+		{apply.Wishes{Rename: map[string]string{"a": "v"}}, []string{"v"}},
+		{apply.Wishes{Rename: map[string]string{"a": "ctid"}}, []string{"ctid"}},
+		{apply.Wishes{Rename: map[string]string{"a": strings.Repeat("x", 64)}}, []string{"63"}},
+		{apply.Wishes{Types: map[string]string{"a": "NoSuchType"}}, []string{"NoSuchType"}},
+		{apply.Wishes{PartitionBy: "at"}, []string{"partition_by"}},
+		{apply.Wishes{OrderBy: []string{"id"}}, []string{"order_by"}},
+		{apply.Wishes{DistributedBy: []string{"a"}}, []string{"distributed_by"}},
+	},
+}
+
 // What the target cannot grant is refused before anything is made.
 func TestWishesThatTheTargetRefuses(t *testing.T) {
 	onNewest(t, func(s *scene) {
 		s.exec(`CREATE TABLE t (id int PRIMARY KEY, a int, v text, at date)`)
-		wishes := func(w apply.Wishes) sync.TableWish { return sync.TableWish{Wishes: w} }
-		s.refusedFor("public.t", wishes(apply.Wishes{Rename: map[string]string{"a": "v"}}), fault.IsUsage, "v")
-		s.refusedFor("public.t", wishes(apply.Wishes{Rename: map[string]string{"a": "_version"}}), fault.IsUsage, "_version")
-		s.refusedFor("public.t", wishes(apply.Wishes{Types: map[string]string{"a": "NoSuchType"}}), fault.IsUsage, "NoSuchType")
-		s.refusedFor("public.t", wishes(apply.Wishes{Types: map[string]string{"at": "UUID"}}), fault.IsUsage, "UUID")
-		s.refusedFor("public.t", wishes(apply.Wishes{PartitionBy: "toYYYYMM(at)"}), fault.IsUsage, "partition_by", "at", "not in the key")
-		s.refusedFor("public.t", wishes(apply.Wishes{PartitionBy: "toYYYYMM("}), fault.IsUsage, "partition_by")
-		config := s.configure(fmt.Sprintf("source: {dsn: '%s'}\ntables:\n  - name: public.t\n    partition_by: toYYYYMM(at)\n    rename: {a: v}\n", s.sourceDSN()))
+		for _, refused := range refusedWishes[s.transactional()] {
+			s.refusedFor("public.t", sync.TableWish{Wishes: refused.wishes}, fault.IsUsage, refused.words...)
+		}
+		config := s.configure(fmt.Sprintf("source: {dsn: '%s'}\ntables:\n  - name: public.t\n    %srename: {a: v}\n",
+			s.sourceDSN(), differs(s, "partition_by: toYYYYMM(at)\n    ", "")))
 		s.changesNothing("check", "-c", config).exits(3, "public.t")
 		s.changesNothing("plan", "-c", config).exits(2, "both be named v")
 	})
@@ -95,22 +122,25 @@ func TestWishesThatTheTargetRefuses(t *testing.T) {
 func TestAnotherTypeWaitsForTheTable(t *testing.T) {
 	onNewest(t, func(s *scene) {
 		s.exec(`CREATE TABLE t (id int PRIMARY KEY, n numeric); INSERT INTO t VALUES (1, 1.5)`)
-		typed := func(typ string) func(*plan) {
-			return wishing("public.t", sync.TableWish{Wishes: apply.Wishes{Types: map[string]string{"n": typ}}})
+		name := differs(s, "Decimal", "numeric")
+		typed := func(digits string) func(*plan) {
+			return wishing("public.t", sync.TableWish{Wishes: apply.Wishes{Types: map[string]string{"n": name + digits}}})
 		}
-		s.catchUp(typed("Decimal(20, 2)"))
-		err := s.tryCatchUp(typed("Decimal(30, 5)"), truncating)
+		rows := func(ofFamily string) {
+			s.Helper()
+			s.is("rows", s.warehouse(`SELECT id, n FROM %s ORDER BY id`, s.from("t")), differs(s, "1\t1.5\n2\t2.5", ofFamily))
+		}
+		s.catchUp(typed("(20,2)"))
+		err := s.tryCatchUp(typed("(30,5)"), truncating)
 		if err == nil || !fault.Unmet(err) {
 			s.Fatal(err)
 		}
-		s.mentions(err.Error(), "column n is Nullable(Decimal(20, 2)) there", "Nullable(Decimal(30, 5))")
+		s.mentions(err.Error(), differs(s, "column n is Nullable(Decimal(20, 2)) there", "column n is numeric(20,2) there"), differs(s, "Nullable(Decimal(30, 5))", "numeric(30,5)"))
 		s.exec(`INSERT INTO t VALUES (2, 2.5)`)
-		s.catchUp(typed("Decimal(20, 2)"))
-		s.is("rows", s.warehouse(`SELECT id, n FROM t FINAL ORDER BY id`), "1\t1.5\n2\t2.5")
-		if _, err := queryClickHouse(s.ctx, s.name, "DROP TABLE t SYNC"); err != nil {
-			s.Fatal(err)
-		}
-		s.catchUp(typed("Decimal(30, 5)"), truncating)
-		s.is("rows", s.warehouse(`SELECT id, n FROM t FINAL ORDER BY id`), "1\t1.5\n2\t2.5")
+		s.catchUp(typed("(20,2)"))
+		rows("1\t1.50\n2\t2.50")
+		s.dropThere("t")
+		s.catchUp(typed("(30,5)"), truncating)
+		rows("1\t1.50000\n2\t2.50000")
 	})
 }

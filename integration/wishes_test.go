@@ -46,12 +46,6 @@ func (s *scene) refusedBy(what func(*sync.Pipeline, ctxt) error, table string, w
 	s.mentions(err.Error()+"\n"+fault.Hint(err), words...)
 }
 
-func (s *scene) columnsThere(table string) string {
-	s.Helper()
-	return s.warehouse(`SELECT arrayStringConcat(groupArray(name), ' ') FROM (SELECT name FROM system.columns
-		WHERE database = currentDatabase() AND table = '%s' AND name NOT LIKE '\\_%%' ORDER BY position)`, table)
-}
-
 func TestExcludedColumnsStayInTheSource(t *testing.T) {
 	onEveryMajor(t, 12, func(s *scene) {
 		// The excluded columns stand first, in the middle and last; large values
@@ -68,8 +62,8 @@ func TestExcludedColumnsStayInTheSource(t *testing.T) {
 		}
 		same := func() {
 			s.Helper()
-			s.equalTo("t", "t", "secret", "first", "last")
-			s.equalTo("whole", "whole", "secret")
+			s.equalTo("t", s.there("t"), "secret", "first", "last")
+			s.equalTo("whole", s.there("whole"), "secret")
 			s.is("columns of t", s.columnsThere("t"), "id big other")
 			s.is("columns of whole", s.columnsThere("whole"), "id big")
 		}
@@ -92,7 +86,7 @@ func TestExcludedColumnsStayInTheSource(t *testing.T) {
 		s.exec(`ALTER TABLE t ADD secret int; INSERT INTO t (id, other, secret) VALUES (61, 'it is back', 1)`)
 		r.here()
 		r.halt()
-		s.equalTo("t", "t", "secret", "first", "last")
+		s.equalTo("t", s.there("t"), "secret", "first", "last")
 		s.equal("whole")
 		s.is("phase", string(s.state().Tables["public.t"].Phase), "streaming")
 
@@ -125,29 +119,30 @@ func TestColumnsThatCannotBeExcluded(t *testing.T) {
 func TestATargetOfItsOwn(t *testing.T) {
 	onNewest(t, func(s *scene) {
 		s.exec(`CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY); INSERT INTO t VALUES (1)`)
-		s.refusedFor("public.t", sync.TableWish{Target: "other"}, fault.IsUsage, "public.other and public.t would both be written to other", "a target of its own")
-		raw := wishing("public.t", sync.TableWish{Target: "Raw \"Table\""})
+		s.refusedFor("public.t", sync.TableWish{Target: s.there("other")}, fault.IsUsage, "public.other and public.t would both be written to "+s.there("other"), "a target of its own")
+		rawName := s.there(`Raw "Table"`)
+		raw := wishing("public.t", sync.TableWish{Target: rawName})
 		s.catchUp(raw)
 		s.exec(`INSERT INTO t VALUES (2)`)
 		s.catchUp(raw)
-		s.equalTo("t", `Raw "Table"`)
+		s.equalTo("t", rawName)
 		s.equal("other")
 
 		// Another name is another table: nothing is written there that the user has
 		// not said yes to.
-		moved := wishing("public.t", sync.TableWish{Target: "moved"})
+		moved := wishing("public.t", sync.TableWish{Target: s.there("moved")})
 		err := s.tryCatchUp(moved)
 		if err == nil || !fault.Unmet(err) {
 			s.Fatal(err)
 		}
-		s.mentions(err.Error()+fault.Hint(err), "copied with other wishes", `target ("Raw ""Table""", now moved)`, "load.existing")
+		s.mentions(err.Error()+fault.Hint(err), "copied with other wishes", "target (", ", now "+s.there("moved")+")", "load.existing")
 		s.exec(`INSERT INTO t VALUES (3)`)
 		s.catchUp(moved, truncating)
-		s.equalTo("t", "moved")
-		s.is("rows of the table before", s.warehouse(`SELECT count() FROM "Raw ""Table""" FINAL`), "2")
+		s.equalTo("t", s.there("moved"))
+		s.is("rows of the table before", s.count(`Raw "Table"`), "2")
 		s.exec(`INSERT INTO t VALUES (4)`)
 		s.catchUp(moved)
-		s.equalTo("t", "moved")
+		s.equalTo("t", s.there("moved"))
 		s.is("slots", s.ask(`SELECT count(*) FROM pg_replication_slots WHERE database = current_database()`), "1")
 	})
 }
