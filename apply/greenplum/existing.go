@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pgsluice/pgsluice/change"
 )
 
 // found is a table that is there already.
@@ -117,4 +120,21 @@ func isEmpty(ctx context.Context, conn *pgx.Conn, table string) (bool, error) {
 	var holds bool
 	err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM "+table+" LIMIT 1)").Scan(&holds)
 	return !holds, err
+}
+
+// hasIndex says whether a unique index is over just these columns, quoted.
+func (f *found) hasIndex(names []string) bool {
+	for _, u := range f.unique {
+		if u.partial || len(u.columns) != len(names) {
+			continue
+		}
+		all := true
+		for _, name := range u.columns {
+			all = all && slices.Contains(names, change.AlwaysQuote(name))
+		}
+		if all {
+			return true
+		}
+	}
+	return false
 }

@@ -153,9 +153,6 @@ func (s *server) supported() error {
 	return nil
 }
 
-// hasUpsert says whether there is INSERT … ON CONFLICT.
-func (s *server) hasUpsert() bool { return s.number >= 90500 }
-
 // hasAccessMethods says whether the storage of a table is named by USING, and not
 // by WITH alone: from PostgreSQL 12 on, and so from Greenplum 7.
 func (s *server) hasAccessMethods() bool { return s.number >= 120000 }
@@ -177,9 +174,6 @@ func (s *server) widerNumerics() bool { return s.number >= 150000 }
 func (s *server) infiniteNumerics() bool  { return s.number >= 140000 }
 func (s *server) infiniteIntervals() bool { return s.number >= 170000 }
 func (s *server) phrases() bool           { return s.number >= 90600 }
-
-// hasIdentity says whether pg_attribute tells of GENERATED columns.
-func (s *server) hasIdentity() bool { return s.number >= 120000 }
 
 // identitySQL, computedSQL, indexKeySQL and externalSQL are expressions over the
 // system tables, which have grown: of pg_attribute a, pg_index i and pg_class c.
