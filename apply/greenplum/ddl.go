@@ -88,5 +88,8 @@ func (c *column) missing() (string, error) {
 			return "", err
 		}
 	}
-	return "CAST(" + change.QuoteLiteral(string(text)) + " AS " + c.ddl + ")", nil
+	return "CAST(" + literal(string(text)) + " AS " + c.ddl + ")", nil
 }
+
+// literal is a string constant.
+func literal(s string) string { return strings.TrimSpace(change.QuoteLiteral(s)) }

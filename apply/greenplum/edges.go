@@ -54,7 +54,7 @@ func (s *server) refusing(t *change.Type) rewriting {
 	case t.Schema != "pg_catalog" || t.Extension != "":
 	case t.Name == "interval" && !s.infiniteIntervals():
 		return finiteInterval
-	case t.Name == "numeric" && !s.infiniteNumerics():
+	case t.Name == "numeric" && t.Modifier < 0 && !s.infiniteNumerics(): // with a precision it is finite
 		return finiteNumeric
 	case t.Name == "tsquery" && !s.phrases():
 		return plainQuery

@@ -125,7 +125,7 @@ func (p *plan) neededBy(s *server, t *change.Type) string {
 func (s *server) createType(t *change.Type) string {
 	var parts []string
 	for _, l := range t.Labels {
-		parts = append(parts, strings.TrimSpace(change.QuoteLiteral(l)))
+		parts = append(parts, literal(l))
 	}
 	for _, f := range t.Fields {
 		parts = append(parts, change.AlwaysQuote(f.Name)+" "+s.mapType(f.Type).ddl)
@@ -139,7 +139,6 @@ func (s *server) createType(t *change.Type) string {
 
 // addLabels gives an enum the labels it lacks, each in the source's place.
 func addLabels(t *change.Type, have []string) (all []statement) {
-	literal := func(label string) string { return strings.TrimSpace(change.QuoteLiteral(label)) }
 	for i, label := range t.Labels {
 		if slices.Contains(have, label) {
 			continue

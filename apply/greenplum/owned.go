@@ -57,6 +57,9 @@ func (t *Target) own(ctx context.Context, conn *pgx.Conn, p *plan, oid uint32, o
 			err = fault.Retry(err) // another pipeline was quicker
 		}
 	}
+	if err == nil { // what is known of another table that had the name is of no use any more
+		_, err = conn.Exec(ctx, "DELETE FROM "+ownedTable+" WHERE name = $1 AND relation <> $2", Name(p.schema, p.name), oid)
+	}
 	if err == nil {
 		err = upsert(ctx, conn,
 			"UPDATE "+ownedTable+" SET name = $3, whole = $4, joined = $5 WHERE pipeline = $1 AND relation = $2",
@@ -80,17 +83,21 @@ func (t *Target) rememberJoined(ctx context.Context, conn *pgx.Conn, p *plan) er
 	return t.own(ctx, conn, p, oid, ownership{joined: true})
 }
 
-// disown forgets what is known of tables: of one, or with 0 of all that the pipeline
-// wrote to. Whoever takes its name up later takes their rows for another's.
-func disown(ctx context.Context, conn *pgx.Conn, pipeline string, oid uint32) error {
+// disown forgets all that is known of the tables that a pipeline wrote to. Whoever
+// takes its name up later takes their rows for another's.
+func disown(ctx context.Context, conn *pgx.Conn, pipeline string) error {
+	return deleteOwned(ctx, conn, "pipeline = $1", pipeline)
+}
+
+// disownTable forgets what is known of a table.
+func disownTable(ctx context.Context, conn *pgx.Conn, name string) error {
+	return deleteOwned(ctx, conn, "name = $1", name)
+}
+
+func deleteOwned(ctx context.Context, conn *pgx.Conn, which, value string) error {
 	there, err := hasOwned(ctx, conn)
-	if err != nil || !there {
-		return err
-	}
-	if oid != 0 {
-		_, err = conn.Exec(ctx, "DELETE FROM "+ownedTable+" WHERE relation = $1", oid)
-	} else {
-		_, err = conn.Exec(ctx, "DELETE FROM "+ownedTable+" WHERE pipeline = $1", pipeline)
+	if err == nil && there {
+		_, err = conn.Exec(ctx, "DELETE FROM "+ownedTable+" WHERE "+which, value)
 	}
 	return err
 }

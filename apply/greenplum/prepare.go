@@ -256,9 +256,10 @@ func (t *Target) Drop(ctx context.Context, name string) error {
 			_, err = conn.Exec(ctx, "DROP TABLE IF EXISTS "+p.aside())
 		}
 		if err == nil && oid != 0 {
-			if err = disown(ctx, conn, "", oid); err == nil {
-				_, err = conn.Exec(ctx, "DROP TABLE "+p.quoted)
-			}
+			_, err = conn.Exec(ctx, "DROP TABLE "+p.quoted)
+		}
+		if err == nil {
+			err = disownTable(ctx, conn, Name(schema, table))
 		}
 		return err
 	})

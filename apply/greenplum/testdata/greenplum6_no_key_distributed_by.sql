@@ -1,0 +1,7 @@
+CREATE TABLE "public"."orders" (
+    "tenant" integer,
+    "id" integer,
+    "amount" money NOT NULL,
+    "note" text
+)
+DISTRIBUTED BY ("note", "id");

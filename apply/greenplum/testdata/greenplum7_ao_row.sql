@@ -1,0 +1,9 @@
+CREATE TABLE "public"."orders" (
+    "tenant" integer NOT NULL,
+    "id" integer NOT NULL,
+    "amount" money NOT NULL,
+    "note" text,
+    PRIMARY KEY ("tenant", "id")
+)
+USING ao_row WITH (compresstype=zstd)
+DISTRIBUTED BY ("tenant", "id");

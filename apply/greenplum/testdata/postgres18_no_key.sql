@@ -1,0 +1,6 @@
+CREATE TABLE "public"."orders" (
+    "tenant" integer,
+    "id" integer,
+    "amount" money NOT NULL,
+    "note" text
+);
