@@ -3,6 +3,7 @@ package greenplum
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -11,11 +12,33 @@ import (
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
-// sameName says whether two names of types are the same to SQL, apart from names
-// that only the server knows to be.
-func sameName(a, b string) bool {
-	return strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " ")) && !strings.Contains(a+b, `"`) || a == b
+// synonyms are names of types that PostgreSQL has for one that has a shorter or a
+// more usual one.
+var synonyms = map[string]string{
+	"int": "integer", "int2": "smallint", "int4": "integer", "int8": "bigint", "float4": "real", "float8": "double precision", "bool": "boolean",
+	"character varying": "varchar", "character": "char", "varbit": "bit varying", "decimal": "numeric",
+	"timestamp without time zone": "timestamp", "timestamp with time zone": "timestamptz", "time without time zone": "time", "time with time zone": "timetz",
 }
+
+var typeName = regexp.MustCompile(`^([a-z0-9_ ]+?) ?(\([0-9, -]+\))?((?: with(?:out)? time zone)?) ?((?:\[\])*)$`)
+
+// usualName writes a type's name in the way that plans do, as far as that can be
+// told without the server.
+func usualName(name string) string {
+	name = strings.TrimPrefix(strings.Join(strings.Fields(name), " "), "pg_catalog.")
+	m := typeName.FindStringSubmatch(strings.ToLower(name))
+	if m == nil {
+		return name
+	}
+	base := m[1] + m[3]
+	if usual, ok := synonyms[base]; ok {
+		base = usual
+	}
+	return base + strings.ReplaceAll(m[2], " ", "") + m[4]
+}
+
+// sameName says whether two names are surely those of one type.
+func sameName(a, b string) bool { return a == b || usualName(a) == usualName(b) }
 
 // systemColumns are those that every table has (src/include/access/sysattr.h),
 // gp_segment_id in Greenplum alone. oid was one of them until PostgreSQL 12.
@@ -96,6 +119,10 @@ func (s *server) place(p *plan, opts *Options) error {
 			why = "rows cannot be distributed by any of its columns"
 		}
 		for _, i := range p.key {
+			if p.columns[i].wish != "" { // two keys can be one to another type
+				return fault.Usage(fmt.Errorf("column %s is in the key, and cannot be %s: %s, so that nothing would tell of keys that become one",
+					change.QuoteIdent(p.columns[i].source.Name), p.columns[i].wish, why), "leave it as it is, or wish for text")
+			}
 			p.columns[i].losses = append(p.columns[i].losses, "the primary key: "+why+"; pgsluice keeps rows apart by it all the same")
 		}
 	}
