@@ -160,13 +160,17 @@ type ValueError struct {
 	Column string
 	// Type is the target's type.
 	Type string
-	// Key and Value are as PostgreSQL prints them, shortened.
+	// Key and Value are as PostgreSQL prints them, shortened. Key is empty where
+	// the row has none, or where it is gone.
 	Key, Value string
 	// Reason says why in a few words: "NaN", "infinity", "out of range".
 	Reason string
 }
 
 func (e *ValueError) Error() string {
-	return fmt.Sprintf("column %s of the row with key (%s): %s cannot be held by %s: %s",
-		change.QuoteIdent(e.Column), e.Key, e.Value, e.Type, e.Reason)
+	row := ""
+	if e.Key != "" {
+		row = " of the row with key (" + e.Key + ")"
+	}
+	return fmt.Sprintf("column %s%s: %s cannot be held by %s: %s", change.QuoteIdent(e.Column), row, e.Value, e.Type, e.Reason)
 }

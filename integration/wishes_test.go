@@ -135,7 +135,7 @@ func TestATargetOfItsOwn(t *testing.T) {
 		if err == nil || !fault.Unmet(err) {
 			s.Fatal(err)
 		}
-		s.mentions(err.Error()+fault.Hint(err), "copied with other wishes", "target (", ", now "+s.there("moved")+")", "load.existing")
+		s.mentions(err.Error()+fault.Hint(err), "copied with other wishes", differs(s, `target (Raw "Table", now moved)`, `target (public."Raw ""Table""", now public.moved)`), "load.existing")
 		s.exec(`INSERT INTO t VALUES (3)`)
 		s.catchUp(moved, truncating)
 		s.equalTo("t", s.there("moved"))

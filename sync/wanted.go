@@ -87,7 +87,7 @@ func (a *attempt) changedWishes(ctx context.Context, t *table, was apply.TableSt
 		key  string
 		same bool
 	}{
-		{fmt.Sprintf("target (%s, now %s)", change.QuoteIdent(was.Target), change.QuoteIdent(t.target)), was.Target == t.target},
+		{fmt.Sprintf("target (%s, now %s)", was.Target, t.target), was.Target == t.target},
 		{"exclude", slices.Equal(before.Exclude, now.Exclude)},
 		{"rename", maps.Equal(before.Rename, now.Rename)},
 		{"types", maps.Equal(before.Types, now.Types)},

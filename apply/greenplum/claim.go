@@ -28,8 +28,10 @@ import (
 type claim struct {
 	// seen: Recall has read the row; there says that there was one.
 	seen, there bool
-	owner       string
-	turn        int64
+	// lost: this process was the owner, and is not any more.
+	lost  bool
+	owner string
+	turn  int64
 }
 
 // errMoved: what was recalled is not what is the case any more. errTaken: this
@@ -59,6 +61,9 @@ func (t *Target) setOwner(owner string) {
 
 // take makes this process the owner.
 func (t *Target) take(ctx context.Context, conn *pgx.Conn) error {
+	if t.claim.lost {
+		return errTaken
+	}
 	if err := t.createState(ctx, conn); err != nil {
 		return err
 	}
@@ -133,7 +138,7 @@ func (t *Target) me() string {
 // lost gives up what another process has taken.
 func (t *Target) lost() error {
 	t.setOwner("")
-	t.claim = claim{}
+	t.claim = claim{lost: true}
 	return errTaken
 }
 

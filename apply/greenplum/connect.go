@@ -22,7 +22,7 @@ func Open(ctx context.Context, opts Options) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Target{opts: opts, config: config, log: opts.Log, staged: map[*plan]*stage{}, plans: map[string]*plan{}, logged: map[[3]string]bool{}}
+	t := &Target{opts: opts, config: config, log: opts.Log, staged: map[*plan]*stage{}, asked: map[string]bool{}, plans: map[string]*plan{}, logged: map[[3]string]bool{}}
 	if t.log == nil {
 		t.log = slog.Default()
 	}

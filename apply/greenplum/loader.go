@@ -138,6 +138,9 @@ func (l *loader) Abort() {
 
 // failed blames the table for what the others would not meet.
 func (l *loader) failed(err error) error {
+	if v, _ := l.plan.badValue(err); v != nil {
+		err = v // the row itself is gone
+	}
 	return l.t.blame(l.ctx, l.table, "copy into "+l.into, err)
 }
 
@@ -148,7 +151,11 @@ func (t *Target) blame(ctx context.Context, table *apply.Table, doing string, er
 		return nil
 	}
 	var judged *fault.Error
-	theirs := blamesTable(err) || errors.As(err, &value) || errors.As(err, &judged) && !fault.Retryable(err) && !errors.Is(err, errTaken)
+	theirs := blamesTable(err)
+	if errors.As(err, &judged) {
+		theirs = !fault.Retryable(err) && !errors.Is(err, errTaken)
+	}
+	theirs = theirs || errors.As(err, &value)
 	if value != nil {
 		err = fmt.Errorf("%s: %w", doing, err)
 	} else {

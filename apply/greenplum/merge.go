@@ -28,8 +28,9 @@ func (t *Target) Apply(ctx context.Context, b *apply.Batch) error {
 	return t.within(ctx, "apply a batch", func(conn *pgx.Conn) error {
 		for _, tb := range b.Tables() {
 			if err := t.applyTable(ctx, conn, tb); err != nil {
-				return t.blame(ctx, tb.Table, "apply to "+tb.Table.Name, err)
+				return t.blame(ctx, tb.Table, "apply to "+tb.Table.Name, t.aboutLabels(tb.Table, err))
 			}
+			delete(t.asked, tb.Table.Name)
 		}
 		t.tx.watermark = max(t.tx.watermark, b.Watermark)
 		return nil
@@ -69,6 +70,19 @@ func (t *Target) applyTable(ctx context.Context, conn *pgx.Conn, tb *apply.Table
 	return err
 }
 
+// aboutLabels has the stream begin again when an enum has got a label, once: if the
+// source's catalog does not know it either, the table cannot go on.
+func (t *Target) aboutLabels(table *apply.Table, err error) error {
+	switch {
+	case !unknownLabel(err):
+		return err
+	case t.asked[table.Name]:
+		return fault.Permanent(err, "the label was renamed since the row was written: start pgsluice again, and the table is copied anew")
+	}
+	t.asked[table.Name] = true
+	return fault.Retry(fmt.Errorf("an enum has got a label that the target's has not, and the source is asked for it: %w", err))
+}
+
 var errTruncateShared = fault.Permanent(errors.New("the source's table was truncated, and the target's holds rows of others too: which ones are to go cannot be told"),
 	"remove them by hand and start pgsluice again, or leave truncate out of stream.operations")
 
@@ -77,6 +91,7 @@ var errTruncateShared = fault.Permanent(errors.New("the source's table was trunc
 func copyRows(ctx context.Context, conn *pgx.Conn, into string, e *encoder, tb *apply.TableBatch, rows []int32, write func([]byte, *apply.Row) ([]byte, error)) error {
 	var c *copyin
 	var r apply.Row
+	began := 0 // the first row of the COPY under way
 	finish := func() error {
 		if c == nil {
 			return nil
@@ -84,7 +99,7 @@ func copyRows(ctx context.Context, conn *pgx.Conn, into string, e *encoder, tb *
 		under := c
 		c = nil
 		_, err := under.close(e.end(nil))
-		return err
+		return e.locate(err, tb, rows[began:])
 	}
 	defer func() {
 		if c != nil {
@@ -94,6 +109,7 @@ func copyRows(ctx context.Context, conn *pgx.Conn, into string, e *encoder, tb *
 	for n := 0; n < len(rows); {
 		if c == nil {
 			c = startCopy(ctx, conn, "COPY "+into+" FROM STDIN"+e.options(), e.begin(nil))
+			began = n
 		}
 		tb.Row(int(rows[n]), &r)
 		filled, err := write(c.filling, &r)
@@ -109,11 +125,24 @@ func copyRows(ctx context.Context, conn *pgx.Conn, into string, e *encoder, tb *
 		}
 		c.filling = filled
 		if err := c.pass(); err != nil {
-			return err
+			return e.locate(err, tb, rows[began:])
 		}
 		n++
 	}
 	return finish()
+}
+
+// locate names the row of a batch whose value the server has refused, where the
+// COPY began with the first of rows.
+func (e *encoder) locate(err error, tb *apply.TableBatch, rows []int32) error {
+	v, line := e.plan.badValue(err)
+	if v == nil || line < 1 || line > len(rows) || unknownLabel(err) {
+		return err
+	}
+	var r apply.Row
+	tb.Row(int(rows[line-1]), &r)
+	v.Value = e.shown(e.plan.columnOf(v.Column), r.Values[e.plan.columnOf(v.Column)])
+	return e.withKey(v, r.Values)
 }
 
 // merge brings rows into the table that may be there already.

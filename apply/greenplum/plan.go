@@ -120,6 +120,10 @@ func (s *server) newPlan(table *apply.Table, opts *Options) (*plan, error) {
 	if len(rel.Columns) == 0 {
 		return nil, fault.Precondition(errors.New("it has no columns"), "leave the table out")
 	}
+	if n := len(rel.Columns) + stageOwn + len(rel.Key); n > maxColumns && len(rel.Key) > 0 {
+		return nil, fault.Precondition(fmt.Errorf("it has %d columns, and a staging table of it would have more than the server's %d", len(rel.Columns), maxColumns),
+			"exclude columns that are not needed, or leave the table out")
+	}
 	for i := range rel.Columns {
 		c := s.newColumn(&rel.Columns[i], slices.Contains(rel.Key, i), opts.OnUnrepresentable, &table.Wishes)
 		p.columns = append(p.columns, c)

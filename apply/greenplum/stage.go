@@ -39,6 +39,12 @@ type merging struct {
 	byGap          []int64 // rows to be updated, by _gap
 }
 
+// stageOwn are _how and _gap; maxColumns is PostgreSQL's MaxHeapAttributeNumber.
+const (
+	stageOwn   = 2
+	maxColumns = 1600
+)
+
 // What _how says. A row that is to be inserted does not come here, see merge.
 const (
 	howDelete = 1
@@ -128,7 +134,7 @@ func (s *stage) append(e *encoder, dst []byte, r *apply.Row) ([]byte, error) {
 			how = howMove
 		}
 	}
-	dst = e.int32(e.int32(e.head(dst, 2+len(s.plan.columns)+len(s.plan.key)), int32(how)), int32(gap))
+	dst = e.int32(e.int32(e.head(dst, stageOwn+len(s.plan.columns)+len(s.plan.key)), int32(how)), int32(gap))
 	var err error
 	for i := range s.plan.columns {
 		if dst, err = e.value(dst, i, r.Values[i]); err != nil {

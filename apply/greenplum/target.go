@@ -47,6 +47,8 @@ type Target struct {
 	// staged are the staging tables of the main connection.
 	staged map[*plan]*stage
 	stages int // that there have been
+	// asked are the tables, by name, for whose enums the source was asked again.
+	asked map[string]bool
 
 	mu     sync.Mutex // guards what follows
 	owner  string     // who the pipeline was claimed as; empty: it was not
