@@ -29,7 +29,7 @@ func (t *Target) Check(ctx context.Context, tables []*apply.Table, existing appl
 		return all, nil // what comes next would say the same in other words
 	}
 	var looks []*looked
-	var ofTables fault.Findings
+	var unseen, ofTables fault.Findings
 	for _, table := range tables {
 		p, w, err := t.look(ctx, table, existing)
 		switch {
@@ -37,6 +37,8 @@ func (t *Target) Check(ctx context.Context, tables []*apply.Table, existing appl
 			looks = append(looks, &looked{p, w})
 		case fault.Unmet(err) || fault.IsUsage(err):
 			ofTables = append(ofTables, fault.Refused(checkTable, table.Name, err))
+		case isDenied(err):
+			unseen = append(unseen, t.server.unseen(table, err))
 		default:
 			return nil, err
 		}
@@ -50,10 +52,14 @@ func (t *Target) Check(ctx context.Context, tables []*apply.Table, existing appl
 	if err != nil {
 		return nil, t.failed(ctx, "try out the rights in the target", err)
 	}
+	if len(unseen) > 0 && rights.Worst() == fault.LevelOK {
+		rights = nil
+	}
+	rights = append(rights, unseen...)
 	for _, l := range looks {
 		f, err := l.check(ctx, trial)
 		if err != nil {
-			return nil, t.failed(ctx, "look at table "+l.plan.quoted, err)
+			return nil, t.failed(ctx, "look at table "+l.plan.table.Name, err)
 		}
 		ofTables = append(ofTables, f, l.checkKey(t.server), l.checkTypes(t.server))
 	}
@@ -121,17 +127,17 @@ type looked struct {
 // check says whether the table can be had. One that is not there is made for a
 // moment: which names, types and storage it takes is for the server to say.
 func (l *looked) check(ctx context.Context, trial *trial) (fault.Finding, error) {
-	f := fault.Finding{Check: checkTable, On: l.plan.quoted, Seen: "the table does not exist yet"}
+	f := fault.Finding{Check: checkTable, On: l.plan.table.Name, Seen: "the table does not exist yet"}
 	switch {
 	case l.works.refused != nil:
-		return fault.Refused(checkTable, l.plan.quoted, l.works.refused), nil
+		return fault.Refused(checkTable, l.plan.table.Name, l.works.refused), nil
 	case l.works.found == nil:
 		denied, err := trial.attempt(ctx, func(conn *pgx.Conn) error { return execute(ctx, conn, l.works.statements) })
 		switch {
 		case err != nil:
 			return f, err
 		case denied != nil && !isDenied(denied): // rights are told of elsewhere
-			return fault.Refused(checkTable, l.plan.quoted, fault.Usage(fmt.Errorf("the server refuses the table: %w", denied),
+			return fault.Refused(checkTable, l.plan.table.Name, fault.Usage(fmt.Errorf("the server refuses the table: %w", denied),
 				"change what it names in types, rename, target, distributed_by, storage or compression")), nil
 		}
 		return f, nil
@@ -159,7 +165,7 @@ func execute(ctx context.Context, conn *pgx.Conn, statements []statement) error 
 // checkKey tells how rows are told apart, and warns where that is slow.
 func (l *looked) checkKey(s *server) fault.Finding {
 	p := l.plan
-	f := fault.Finding{Check: checkKey, On: p.quoted, Seen: "rows are told apart by the primary key"}
+	f := fault.Finding{Check: checkKey, On: p.table.Name, Seen: "rows are told apart by the primary key"}
 	switch {
 	case len(p.key) == 0:
 		f.Seen = "the table has no key, and takes new rows only"
@@ -176,7 +182,7 @@ func (l *looked) checkKey(s *server) fault.Finding {
 // checkTypes warns of values that are kept as text only because the target lacks an
 // extension. What is lost by nature is told by Plan.
 func (l *looked) checkTypes(s *server) fault.Finding {
-	f := fault.Finding{Check: checkTypes, On: l.plan.quoted, Seen: "every value is kept, or refused by on_unrepresentable"}
+	f := fault.Finding{Check: checkTypes, On: l.plan.table.Name, Seen: "every value is kept, or refused by on_unrepresentable"}
 	var seen, fixes []string
 	for _, c := range l.plan.columns {
 		name := missingExtension(s, c.source.Type)

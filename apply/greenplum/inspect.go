@@ -27,7 +27,7 @@ func (t *Target) Plan(ctx context.Context, table *apply.Table, existing apply.Ex
 	if err != nil {
 		return nil, err
 	}
-	plan := &apply.TablePlan{Table: p.quoted}
+	plan := &apply.TablePlan{Table: table.Name}
 	for _, s := range w.statements {
 		plan.Statements = append(plan.Statements, s.sql)
 	}
@@ -42,7 +42,7 @@ func (t *Target) look(ctx context.Context, table *apply.Table, existing apply.Ex
 	if p, err = t.newPlan(table); err != nil {
 		return nil, nil, err
 	}
-	err = t.asking(ctx, fmt.Sprintf("plan table %s for %s", p.quoted, table.Relation), func(conn *pgx.Conn) error {
+	err = t.asking(ctx, fmt.Sprintf("plan table %s for %s", table.Name, table.Relation), func(conn *pgx.Conn) error {
 		w, err = t.survey(ctx, conn, p, existing)
 		return err
 	})

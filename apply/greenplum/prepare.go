@@ -18,7 +18,7 @@ func (t *Target) Prepare(ctx context.Context, table *apply.Table, existing apply
 	if err != nil {
 		return false, err
 	}
-	doing := fmt.Sprintf("prepare table %s for %s", p.quoted, table.Relation)
+	doing := fmt.Sprintf("prepare table %s for %s", table.Name, table.Relation)
 	err = t.within(ctx, doing, func(conn *pgx.Conn) error {
 		w, err := t.survey(ctx, conn, p, existing)
 		if err != nil {
@@ -250,7 +250,7 @@ func (t *Target) Drop(ctx context.Context, name string) error {
 		return err
 	}
 	p := &plan{schema: schema, name: table, quoted: quoted(schema, table)}
-	return t.within(ctx, "drop table "+p.quoted, func(conn *pgx.Conn) error {
+	return t.within(ctx, "drop table "+name, func(conn *pgx.Conn) error {
 		oid, err := relationOID(ctx, conn, schema, table)
 		if err == nil {
 			_, err = conn.Exec(ctx, "DROP TABLE IF EXISTS "+p.aside())

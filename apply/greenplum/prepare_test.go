@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
@@ -271,6 +273,12 @@ func TestDiscardTakesNobodyElsesRows(t *testing.T) {
 		prepare(t, target, table, apply.Discard)
 		if got := count(); got != "1" {
 			t.Errorf("%s rows, of which some may be another pipeline's", got)
+		}
+		if err := target.within(t.Context(), "forget", func(conn *pgx.Conn) error { return disown(t.Context(), conn, "other") }); err != nil {
+			t.Fatal(err)
+		}
+		if got := query(t, dsn, "SELECT string_agg(pipeline, ',') FROM pgsluice.owned")[0][0]; got != "shop" {
+			t.Errorf("the owners are %s", got)
 		}
 		if err := target.Drop(t.Context(), table.Name); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/internal/postgres"
@@ -110,7 +111,7 @@ func (r *trial) needed(ctx context.Context, looks []*looked) ([]right, error) {
 	user, database := change.AlwaysQuote(r.t.server.user), change.AlwaysQuote(r.t.server.database)
 	temporary := "CREATE TEMPORARY TABLE _pgsluice_check (id integer PRIMARY KEY) ON COMMIT DELETE ROWS"
 	all := []right{{
-		name: "make temporary tables in database " + database, on: database, grant: "GRANT TEMPORARY ON DATABASE " + database + " TO " + user + ";",
+		name: "make temporary tables in database " + change.QuoteIdent(r.t.server.database), on: change.QuoteIdent(r.t.server.database), grant: "GRANT TEMPORARY ON DATABASE " + database + " TO " + user + ";",
 		do: func(conn *pgx.Conn) error { return executeAll(ctx, conn, temporary) },
 	}}
 	made, types := []string{stateSchema}, map[string]bool{}
@@ -156,11 +157,11 @@ func (r *trial) inSchema(ctx context.Context, schema string, types bool) (right,
 	if err := r.conn.QueryRow(ctx, "SELECT count(*) > 0 FROM pg_catalog.pg_namespace WHERE nspname = $1", schema).Scan(&there); err != nil {
 		return right{}, err
 	}
-	n := right{name: "make tables in schema " + name, on: name, grant: "GRANT USAGE, CREATE ON SCHEMA " + name + " TO " + user + ";"}
+	n := right{name: "make tables in schema " + change.QuoteIdent(schema), on: change.QuoteIdent(schema), grant: "GRANT USAGE, CREATE ON SCHEMA " + name + " TO " + user + ";"}
 	var statements []string
 	if !there {
 		database := change.AlwaysQuote(r.t.server.database)
-		n.name, n.on = "make schema "+name, database
+		n.name, n.on = "make schema "+change.QuoteIdent(schema), change.QuoteIdent(r.t.server.database)
 		n.grant = fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s;  -- or CREATE SCHEMA %s AUTHORIZATION %s;", database, user, name, user)
 		statements = append(statements, "CREATE SCHEMA "+name)
 	}
@@ -178,14 +179,11 @@ func (r *trial) inSchema(ctx context.Context, schema string, types bool) (right,
 // touched. What changes the table itself is for its owner alone.
 func (r *trial) onTable(ctx context.Context, l *looked) right {
 	user := change.AlwaysQuote(r.t.server.user)
-	n := right{
-		name: "write to table " + l.plan.quoted, on: l.plan.quoted,
-		grant: fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLE %s TO %s;", l.plan.quoted, user),
-	}
+	n := right{name: "write to table " + l.plan.table.Name, on: l.plan.table.Name, grant: r.t.server.grantTable(l.plan.quoted)}
 	sql := `SELECT has_table_privilege($1::oid, 'SELECT') AND has_table_privilege($1::oid, 'INSERT') AND has_table_privilege($1::oid, 'UPDATE')
 		AND has_table_privilege($1::oid, 'DELETE') AND has_table_privilege($1::oid, 'TRUNCATE')`
 	if l.works.alters() {
-		n.name = "change table " + l.plan.quoted
+		n.name = "change table " + l.plan.table.Name
 		n.grant = fmt.Sprintf("ALTER TABLE %s OWNER TO %s;", l.plan.quoted, user)
 		sql = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_catalog.pg_class WHERE oid = $1"
 	}
@@ -198,6 +196,19 @@ func (r *trial) onTable(ctx context.Context, l *looked) right {
 		return err
 	}
 	return n
+}
+
+func (s *server) grantTable(table string) string {
+	return fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLE %s TO %s;", table, change.AlwaysQuote(s.user))
+}
+
+// unseen is the finding of a table that is there and cannot be looked at.
+func (s *server) unseen(table *apply.Table, err error) fault.Finding {
+	f := fault.Finding{Level: fault.LevelError, Check: checkRights, On: table.Name, Seen: fmt.Sprintf("user %s cannot read the table: %s", change.QuoteIdent(s.user), said(err))}
+	if schema, name, err := parseName(table.Name); err == nil {
+		f.Fix = fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s;\n%s", change.AlwaysQuote(schema), change.AlwaysQuote(s.user), s.grantTable(quoted(schema, name)))
+	}
+	return f
 }
 
 // alters says that the table that is there is to be changed.
