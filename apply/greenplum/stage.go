@@ -107,19 +107,18 @@ func (s *stage) create(v *server) string {
 		columns = append(columns, fmt.Sprintf("b%d %s", place, s.plan.columns[i].ddl))
 	}
 	sql := "CREATE TEMPORARY TABLE " + strings.TrimPrefix(s.name, "pg_temp.") + " (" + strings.Join(columns, ", ") + ") ON COMMIT DELETE ROWS"
-	if v.distributes() {
-		sql += " DISTRIBUTED BY (" + strings.Join(s.each(s.plan.distribution, "c%d"), ", ") + ")"
+	switch {
+	case !v.distributes():
+	case len(s.plan.distribution) == 0:
+		sql += " DISTRIBUTED RANDOMLY"
+	default:
+		list := make([]string, len(s.plan.distribution))
+		for n, i := range s.plan.distribution {
+			list[n] = fmt.Sprintf("c%d", i)
+		}
+		sql += " DISTRIBUTED BY (" + strings.Join(list, ", ") + ")"
 	}
 	return sql
-}
-
-// each writes a list of columns by their places.
-func (s *stage) each(places []int, format string) []string {
-	list := make([]string, len(places))
-	for n, i := range places {
-		list[n] = fmt.Sprintf(format, i)
-	}
-	return list
 }
 
 // append writes a row of a batch for COPY, and counts it.
