@@ -1,18 +1,14 @@
 package greenplum
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math"
 
 	"github.com/pgsluice/pgsluice/change"
 )
 
-// What refusals are counted by, and what plans tell of them.
-const (
-	reasonInfinity = "infinity"
-	reasonPhrase   = "phrase"
-)
+// reasonInfinity is what refusals are counted by.
+const reasonInfinity = "infinity"
 
 // edgesOf are the sorts of value of a type, at any depth, that the server cannot
 // hold.
@@ -20,13 +16,13 @@ func (s *server) edgesOf(t *change.Type) []edge {
 	var all []edge
 	s.eachBase(t, map[string]bool{}, func(base *change.Type) {
 		switch {
+		case base.Name == "tsquery" && base.Schema == "pg_catalog" && !s.phrases():
+			all = append(all, edge{value: "a tsquery with a phrase (<->)"})
 		case s.refusing(base) == nil:
 		case base.Name == "interval":
 			all = append(all, edge{value: "an infinite interval", clamped: "±178000000 years"})
 		case base.Name == "numeric":
 			all = append(all, edge{value: "an infinite numeric"})
-		case base.Name == "tsquery":
-			all = append(all, edge{value: "a tsquery with a phrase (<->)"})
 		}
 	})
 	return all
@@ -56,8 +52,6 @@ func (s *server) refusing(t *change.Type) rewriting {
 		return finiteInterval
 	case t.Name == "numeric" && t.Modifier < 0 && !s.infiniteNumerics(): // with a precision it is finite
 		return finiteNumeric
-	case t.Name == "tsquery" && !s.phrases():
-		return plainQuery
 	}
 	return nil
 }
@@ -103,42 +97,4 @@ func finiteNumeric(dst, value []byte) ([]byte, error) {
 		return dst, &refusal{reason: reasonInfinity}
 	}
 	return append(dst, value...), nil
-}
-
-// The parts of a tsquery's binary form (src/include/tsearch/ts_type.h).
-const (
-	queryOperand  = 1
-	queryOperator = 2
-	queryPhrase   = 4
-)
-
-// plainQuery refuses the operator <->, which came with PostgreSQL 9.6. tsqsend
-// writes the count of items in 4 bytes, and for each its sort in 1: an operator is
-// one byte more (a phrase two further, of its distance), an operand the bytes
-// weight and prefix and a text that ends in a zero.
-func plainQuery(dst, value []byte) ([]byte, error) {
-	w := newWalk(dst, value)
-	items := w.int32()
-	for i := 0; i < items && w.err == nil; i++ {
-		sort := w.copy(1)
-		if w.err != nil {
-			break
-		}
-		switch sort[0] {
-		case queryOperand:
-			w.copy(2)
-			if end := bytes.IndexByte(w.in, 0); end >= 0 {
-				w.copy(end + 1)
-			} else {
-				w.err = errMalformed
-			}
-		case queryOperator:
-			if op := w.copy(1); op != nil && op[0] == queryPhrase {
-				w.err = &refusal{reason: reasonPhrase}
-			}
-		default:
-			w.err = errMalformed
-		}
-	}
-	return w.done()
 }

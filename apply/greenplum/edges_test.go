@@ -70,12 +70,10 @@ func TestPhrasesAreRefusedWhereTheServerHasNone(t *testing.T) {
 		if _, err := target.Prepare(t.Context(), table, apply.Refuse, 0); err != nil {
 			t.Fatal(err)
 		}
-		if err := load(t.Context(), target, table, s.rows(table, func(i int) bool { return target.Binary(table, i) })); err != nil {
-			t.Fatal(err)
-		}
-		got := query(t, dsn, "SELECT id, coalesce(q::text, 'NULL') FROM public.queries ORDER BY id")
-		if got[0][1] != "'a' & !'b':*A" || got[1][1] != "NULL" {
-			t.Errorf("%v", got)
+		err := load(t.Context(), target, table, s.rows(table, func(i int) bool { return target.Binary(table, i) }))
+		var value *apply.ValueError
+		if !errors.As(err, &value) || value.Column != "q" || value.Value != "'a' <-> 'b' | 'c'" {
+			t.Errorf("%v", err)
 		}
 	})
 }
@@ -86,7 +84,7 @@ func FuzzRewriting(f *testing.F) {
 	core := func(oid uint32, name string) *change.Type {
 		return &change.Type{OID: oid, Schema: "pg_catalog", Name: name, Kind: change.KindBase, Modifier: -1}
 	}
-	interval, numeric, query := core(1186, "interval"), core(1700, "numeric"), core(3615, "tsquery")
+	interval, numeric := core(1186, "interval"), core(1700, "numeric")
 	mood := &change.Type{OID: 20001, Schema: "public", Name: "mood", Kind: change.KindEnum, Modifier: -1}
 	list := func(t *change.Type) *change.Type {
 		return &change.Type{OID: t.OID + 1, Schema: t.Schema, Name: "_" + t.Name, Kind: change.KindArray, Elem: t, Modifier: -1}
@@ -97,13 +95,12 @@ func FuzzRewriting(f *testing.F) {
 	s := &server{product: greenplum, number: 90426}
 	r := &rewriter{server: s, oidOf: func(t *change.Type) uint32 { return t.OID + 1000 }}
 	var all []rewriting
-	for _, t := range []*change.Type{interval, numeric, query, list(mood), list(interval), pair, list(pair), numrange, several} {
+	for _, t := range []*change.Type{interval, numeric, list(mood), list(interval), pair, list(pair), numrange, several} {
 		all = append(all, r.of(t))
 	}
 	f.Add([]byte{0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 4, 162, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 16, 127, 255, 255, 255, 255, 255, 255, 255, 127, 255, 255, 255, 127, 255, 255, 255})
 	f.Add([]byte{0, 0, 0, 2, 0, 0, 78, 33, 0, 0, 0, 1, 'a', 0, 0, 4, 163, 255, 255, 255, 255})
 	f.Add([]byte{0, 0, 0, 1, 0, 0, 0, 9, 0x08, 0, 0, 0, 8, 0, 0, 0, 0, 0xd0, 0, 0, 0})
-	f.Add([]byte{0, 0, 0, 2, 1, 0, 0, 'a', 0, 2, 4, 0, 1})
 	before := []byte("before")
 	f.Fuzz(func(t *testing.T, value []byte) {
 		given := bytes.Clone(value)

@@ -164,6 +164,14 @@ func (e *encoder) textValue(dst []byte, i int, d change.Datum) ([]byte, error) {
 		}
 		value = text
 	}
+	if len(value) == 1 && value[0] >= 0x80 {
+		// No text is one byte of these, and so it is a "char".
+		if !e.plan.octalChars {
+			c := e.plan.columns[i]
+			return nil, &apply.ValueError{Column: c.source.Name, Type: c.ddl, Value: fmt.Sprintf(`\x%x`, value), Reason: "a byte beyond ASCII cannot be given as text"}
+		}
+		value = fmt.Appendf(nil, `\%03o`, value[0])
+	}
 	for {
 		n := bytes.IndexAny(value, "\\\t\n\r\v\f\b")
 		if n < 0 {

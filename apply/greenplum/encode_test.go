@@ -84,3 +84,41 @@ func TestARefusedValueIsNamed(t *testing.T) {
 		}
 	})
 }
+
+// TestValuesThatTextAloneCarries: the other values of their rows come as text too.
+func TestValuesThatTextAloneCarries(t *testing.T) {
+	onEveryServer(t, func(t *testing.T, dsn string) {
+		ctx, table := t.Context(), items()
+		table.Relation.Columns[1].Type = coreType(3615, "tsquery", -1)
+		table.Relation.Columns = append(table.Relation.Columns, change.Column{Name: "c", Type: coreType(18, "char", -1)}, change.Column{Name: "qs", Type: arrayOf(coreType(3615, "tsquery", -1))})
+		target := open(t, dsn, nil)
+		for i := range table.Relation.Columns {
+			if target.Binary(table, i) {
+				t.Errorf("column %d is taken in binary", i)
+			}
+		}
+		_, err := target.Prepare(ctx, table, apply.Refuse, 0)
+		must(t, err)
+		loader, err := target.Load(ctx, table)
+		must(t, err)
+		for id, q := range []string{"'word'", "", "'a' & !'b'"} {
+			must(t, loader.Append(applytest.Values(id, q, "c", `{"", 'x'}`), change.Position{}))
+		}
+		must(t, loader.Finish())
+		got := query(t, dsn, "SELECT string_agg(format('%s|%s|%s|%s', id, s, c, qs), ', ' ORDER BY id) FROM items")[0][0]
+		if want := `0|'word'|c|{"",'x'}, 1||c|{"",'x'}, 2|'a' & !'b'|c|{"",'x'}`; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		beyond := &apply.Batch{Pipeline: "shop"}
+		must(t, beyond.Add(table, &change.Row{Op: change.Insert, Position: applytest.At(9, 1), Relation: table.Relation, New: applytest.Values(7, "'x'", "\xc3", nil)}))
+		err = target.Apply(ctx, beyond)
+		if target.server.octalChars() {
+			must(t, err)
+			if got := query(t, dsn, "SELECT c FROM items WHERE id = 7")[0][0]; got != `\303` {
+				t.Errorf("a byte arrived as %q", got)
+			}
+		} else if err == nil || !strings.Contains(err.Error(), "beyond ASCII") {
+			t.Errorf("a byte that cannot be given as text: %v", err)
+		}
+	})
+}

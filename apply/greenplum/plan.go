@@ -25,6 +25,8 @@ type plan struct {
 	// textual: a value of the table can only be had as text, by the type's input
 	// function, and so all of them are.
 	textual bool
+	// octalChars: the server reads a "char" beyond ASCII from text.
+	octalChars bool
 	// whole: all rows of the target's table are this pipeline's. Prepare says it.
 	whole bool
 	// unique: the key is the table's primary key where pgsluice makes it.
@@ -111,7 +113,7 @@ func (t *Target) newPlan(table *apply.Table) (*plan, error) {
 
 func (s *server) newPlan(table *apply.Table, opts *Options) (*plan, error) {
 	rel := table.Relation
-	p := &plan{table: table, key: rel.Key}
+	p := &plan{table: table, key: rel.Key, octalChars: s.octalChars()}
 	var err error
 	if p.schema, p.name, err = parseName(table.Name); err != nil {
 		return nil, err

@@ -206,3 +206,7 @@ func (s *server) externalSQL() string {
 	}
 	return "false"
 }
+
+// octalChars says that charin reads \303, which charout then writes. Older servers
+// take the backslash.
+func (s *server) octalChars() bool { return s.number >= 160000 }

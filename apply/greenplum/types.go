@@ -79,7 +79,8 @@ func (s *server) mapPlain(t *change.Type) mapped {
 		return s.keptAsText(t, "the target is built without xml")
 	case there:
 		t = s.narrowed(t)
-		return mapped{typ: t, ddl: s.declare(t, f), textual: !f.receives}
+		// tsqueryrecv refuses the query of no items as tsquerysend writes it.
+		return mapped{typ: t, ddl: s.declare(t, f), textual: !f.receives || core && t.Name == "tsquery"}
 	case t.Extension != "" && s.extensions[t.Extension] == nil:
 		return s.keptAsText(t, "the target has no extension "+t.Extension)
 	case t.Extension != "":

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -18,11 +17,15 @@ import (
 // otherwise, and then the answer is told as it is.)
 var copyContext = regexp.MustCompile(`(?s)^COPY .*?, line (\d+), column (.*?)(?:: "(.*)"|: null input)?$`)
 
+// aboutValues are the classes of SQLSTATEs that refuse a value: data exceptions,
+// constraints, and the syntax of a tsquery.
+var aboutValues = []string{"22", "23", "42"}
+
 // badValue makes of the server's answer to a COPY the value that it is about. line
 // counts the rows of the COPY from 1. nil: it is about something else.
 func (p *plan) badValue(err error) (v *apply.ValueError, line int) {
 	var answer *pgconn.PgError
-	if !errors.As(err, &answer) || !strings.HasPrefix(answer.Code, "22") && !strings.HasPrefix(answer.Code, "23") {
+	if !errors.As(err, &answer) || !slices.Contains(aboutValues, answer.Code[:min(2, len(answer.Code))]) {
 		return nil, 0
 	}
 	m := copyContext.FindStringSubmatch(answer.Where)
