@@ -60,6 +60,7 @@ func (c *column) consultWish(ctx context.Context, conn *pgx.Conn) error {
 	var schema, kind string
 	err = conn.QueryRow(ctx, `SELECT pg_catalog.format_type(t.oid, $2), n.nspname::text, t.typtype::text
 		FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = $1`, c.oid, c.modifier).Scan(&c.ddl, &schema, &kind)
+	c.ddl = usualName(c.ddl)
 	if err == nil && kind == "p" {
 		return refused(errors.New("columns cannot be of it"))
 	}

@@ -87,7 +87,7 @@ func TestWishedTypesReadTheText(t *testing.T) {
 		for _, c := range plan.Columns {
 			types[c.Source] = c.Type
 		}
-		if fmt.Sprint(types) != "map[a:text[] b:text d:timestamp with time zone i:integer id:integer m:text n:numeric(10,1) o:bigint v:varchar(10)]" {
+		if fmt.Sprint(types) != "map[a:text[] b:text d:timestamptz i:integer id:integer m:text n:numeric(10,1) o:bigint v:varchar(10)]" {
 			t.Errorf("%v", types)
 		}
 		for _, wrong := range []string{"nothing", "integer, 1", "integer; DROP TABLE x", "record", "numeric(10,", "varchar(0)", "serial"} {
