@@ -197,7 +197,10 @@ func (t *Target) addLabel(ctx context.Context, conn *pgx.Conn, s statement) erro
 	case f == nil:
 		return fault.Retry(fmt.Errorf("enum %s was made in the transaction that is open, and can be given a label when that is over", s.enum))
 	}
-	_, err = other.Exec(ctx, s.sql)
+	// What holds a lock for long may be the transaction that waits for this.
+	if _, err = other.Exec(ctx, "SET lock_timeout = '10s'"); err == nil {
+		_, err = other.Exec(ctx, s.sql)
+	}
 	return err
 }
 
