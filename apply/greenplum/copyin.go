@@ -54,6 +54,9 @@ func startCopy(ctx context.Context, conn *pgx.Conn, sql string, head []byte) *co
 func (c *copyin) Read(p []byte) (int, error) {
 	if len(c.unread) == 0 {
 		if c.reading != nil {
+			if cap(c.reading) > 4*copyBuffer { // grown by a large value
+				c.reading = make([]byte, 0, copyBuffer)
+			}
 			c.empty <- c.reading[:0]
 			c.reading = nil
 		}
