@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
@@ -164,13 +165,11 @@ func (e *encoder) textValue(dst []byte, i int, d change.Datum) ([]byte, error) {
 		}
 		value = text
 	}
-	if len(value) == 1 && value[0] >= 0x80 {
-		// No text is one byte of these, and so it is a "char".
-		if !e.plan.octalChars {
-			c := e.plan.columns[i]
-			return nil, &apply.ValueError{Column: c.source.Name, Type: c.ddl, Value: fmt.Sprintf(`\x%x`, value), Reason: "a byte beyond ASCII cannot be given as text"}
+	if e.plan.columns[i].chars {
+		var err error
+		if value, err = e.charText(i, value); err != nil {
+			return nil, err
 		}
-		value = fmt.Appendf(nil, `\%03o`, value[0])
 	}
 	for {
 		n := bytes.IndexAny(value, "\\\t\n\r\v\f\b")
@@ -182,6 +181,24 @@ func (e *encoder) textValue(dst []byte, i int, d change.Datum) ([]byte, error) {
 		value = value[n+1:]
 	}
 	return append(append(dst, value...), '\t'), nil
+}
+
+var octal = regexp.MustCompile(`\\[23][0-7][0-7]`)
+
+// charText makes the text of a "char" what the target reads. A byte beyond ASCII is
+// itself in the text of servers before 16, and \303 in that of later ones, of which
+// the former take the backslash. What is made of such values cannot be told from
+// other texts like it, and is refused as well.
+func (e *encoder) charText(i int, value []byte) ([]byte, error) {
+	c := e.plan.columns[i]
+	raw := len(value) == 1 && value[0] >= 0x80
+	switch {
+	case !e.plan.octalChars && (raw || octal.Match(value)):
+		return nil, &apply.ValueError{Column: c.source.Name, Type: c.ddl, Value: fmt.Sprintf("%q", value), Reason: "a byte beyond ASCII cannot be given as text"}
+	case raw:
+		return fmt.Appendf(nil, `\%03o`, value[0]), nil
+	}
+	return value, nil
 }
 
 var escapes = [256]byte{'\\': '\\', '\t': 't', '\n': 'n', '\r': 'r', '\v': 'v', '\f': 'f', '\b': 'b'}

@@ -9,6 +9,7 @@ import (
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/apply/applytest"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
 // TestTextsArriveAsTheyAre sends every character that COPY's text form gives a
@@ -70,8 +71,8 @@ func TestARefusedValueIsNamed(t *testing.T) {
 				must(t, batch.Add(table, &change.Row{Op: op, Position: applytest.At(10, uint64(id)+1), Relation: table.Relation, New: applytest.Values(id, v)}))
 			}
 			err := target.Apply(ctx, batch)
-			if err == nil {
-				t.Fatal("taken")
+			if err == nil || fault.Retryable(err) {
+				t.Fatalf("taken, or to be tried again: %v", err)
 			}
 			for _, words := range []string{"column s", "key (37)", "too long", "character varying(3)"} {
 				if !strings.Contains(err.Error(), words) {
@@ -109,16 +110,19 @@ func TestValuesThatTextAloneCarries(t *testing.T) {
 		if want := `0|'word'|c|{"",'x'}, 1||c|{"",'x'}, 2|'a' & !'b'|c|{"",'x'}`; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
-		beyond := &apply.Batch{Pipeline: "shop"}
-		must(t, beyond.Add(table, &change.Row{Op: change.Insert, Position: applytest.At(9, 1), Relation: table.Relation, New: applytest.Values(7, "'x'", "\xc3", nil)}))
-		err = target.Apply(ctx, beyond)
-		if target.server.octalChars() {
-			must(t, err)
-			if got := query(t, dsn, "SELECT c FROM items WHERE id = 7")[0][0]; got != `\303` {
-				t.Errorf("a byte arrived as %q", got)
+		// As servers before 16 print it, and as later ones do.
+		for id, text := range map[int]string{7: "\xc3", 8: `\303`} {
+			beyond := &apply.Batch{Pipeline: "shop"}
+			must(t, beyond.Add(table, &change.Row{Op: change.Insert, Position: applytest.At(9, 1), Relation: table.Relation, New: applytest.Values(id, "'x'", text, nil)}))
+			err = target.Apply(ctx, beyond)
+			if target.server.octalChars() {
+				must(t, err)
+				if got := query(t, dsn, fmt.Sprintf("SELECT c FROM items WHERE id = %d", id))[0][0]; got != `\303` {
+					t.Errorf("a byte arrived as %q", got)
+				}
+			} else if err == nil || !strings.Contains(err.Error(), "beyond ASCII") || fault.Retryable(err) {
+				t.Errorf("a byte that cannot be given as text: %v", err)
 			}
-		} else if err == nil || !strings.Contains(err.Error(), "beyond ASCII") {
-			t.Errorf("a byte that cannot be given as text: %v", err)
 		}
 	})
 }

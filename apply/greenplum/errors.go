@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/internal/postgres"
 )
@@ -62,6 +63,10 @@ func remedyOf(codes map[string]string, code string) (remedy string, ok bool) {
 func (t *Target) failed(ctx context.Context, doing string, err error) error {
 	if err == nil {
 		return nil
+	}
+	var of *apply.TableError
+	if errors.As(err, &of) {
+		return err // it says all that, and is judged
 	}
 	// A cancelled query shows as a broken connection; the reason is the caller's.
 	if cause := ctx.Err(); cause != nil && postgres.Code(err) == "" {

@@ -74,6 +74,8 @@ type column struct {
 	// oid and modifier are the target's, from the moment that it was asked.
 	oid      uint32
 	modifier int32
+	// chars: a "char" is in it, at some depth.
+	chars bool
 	// textual and binary: whether the value can be given as text alone, and whether
 	// pgsluice, or else the target, reads what the source's send function writes.
 	textual, binary bool
@@ -158,6 +160,7 @@ func (s *server) newColumn(c *change.Column, inKey bool, policy apply.Policy, w 
 	meaning := typemap.Resolve(c.Type)
 	is.typ, is.ddl, is.asText, is.textual = m.typ, m.ddl, m.asText, m.textual
 	is.binary = !is.textual
+	s.eachBase(c.Type, map[string]bool{}, func(base *change.Type) { is.chars = is.chars || base.Name == "char" })
 	if !m.asText && m.typ.Kind == change.KindBase && m.typ.Extension != "" {
 		f, _ := s.fact(m.typ)
 		is.operators = change.AlwaysQuote(f.schema)
@@ -168,6 +171,7 @@ func (s *server) newColumn(c *change.Column, inKey bool, policy apply.Policy, w 
 	} else if m.asText {
 		is.losses = append(is.losses, "kept as text: "+m.why)
 	}
+	is.chars = is.chars && !is.asText
 	if is.asText {
 		is.typ, is.ddl, is.binary = nil, "text", meaning.BinaryOK
 	}
