@@ -6,6 +6,15 @@ import (
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
+// What an Inspector looks at: the names that its findings have.
+const (
+	CheckServer = "target_server"
+	CheckRights = "target_rights"
+	CheckTable  = "target_table"
+	CheckKey    = "target_key"
+	CheckTypes  = "target_types"
+)
+
 // Inspector is a Target that can say beforehand what a run would meet.
 type Inspector interface {
 	// Server says what the target is and what of a mapping depends on its

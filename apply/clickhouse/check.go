@@ -11,19 +11,10 @@ import (
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
-// What is looked at in the target: the names that findings have.
-const (
-	checkServer = "target_server"
-	checkRights = "target_rights"
-	checkTable  = "target_table"
-	checkKey    = "target_key"
-	checkTypes  = "target_types"
-)
-
 // Check implements [apply.Inspector].
 func (t *Target) Check(ctx context.Context, tables []*apply.Table, existing apply.Existing) (fault.Findings, error) {
 	server := t.Server()
-	all := fault.Findings{{Check: checkServer, Seen: server.Version + ": " + strings.Join(server.Features, ", ")}}
+	all := fault.Findings{{Check: apply.CheckServer, Seen: server.Version + ": " + strings.Join(server.Features, ", ")}}
 	rights, err := t.checkRights(ctx)
 	if err != nil {
 		return nil, t.failed(ctx, "try out the rights in the target", err)
@@ -37,28 +28,10 @@ func (t *Target) Check(ctx context.Context, tables []*apply.Table, existing appl
 		}
 		ofTables = append(ofTables, found...)
 	}
-	return append(all, summed(ofTables)...), nil
+	return append(all, ofTables.Summed()...), nil
 }
 
-// summed says once what is well with several tables.
-func summed(findings fault.Findings) (all fault.Findings) {
-	type what struct{ check, seen string }
-	count, place := map[what]int{}, map[what]int{}
-	for _, f := range findings {
-		w := what{f.Check, f.Seen}
-		if f.Level == fault.LevelOK {
-			if count[w]++; count[w] > 1 {
-				all[place[w]].On, all[place[w]].Seen = "", fmt.Sprintf("%d tables: %s", count[w], f.Seen)
-				continue
-			}
-			place[w] = len(all)
-		}
-		all = append(all, f)
-	}
-	return all
-}
-
-// checkTable holds one table against its wishes and what is there of it.
+// apply.CheckTable holds one table against its wishes and what is there of it.
 func (t *Target) checkTable(ctx context.Context, table *apply.Table, existing apply.Existing) (all fault.Findings, err error) {
 	on := t.tableName(table.Name)
 	p, missing, err := t.fitted(ctx, table)
@@ -66,7 +39,7 @@ func (t *Target) checkTable(ctx context.Context, table *apply.Table, existing ap
 		if !fault.Unmet(err) && !fault.IsUsage(err) {
 			return nil, err
 		}
-		return fault.Findings{fault.Refused(checkTable, on, err)}, nil
+		return fault.Findings{fault.Refused(apply.CheckTable, on, err)}, nil
 	}
 	var f fault.Finding
 	if missing != nil {
@@ -83,7 +56,7 @@ func (t *Target) checkTable(ctx context.Context, table *apply.Table, existing ap
 // checkNew has the server make a throwaway table out of what the user wishes:
 // which expressions and types it takes is for it to say.
 func (t *Target) checkNew(ctx context.Context, p *plan) (fault.Finding, error) {
-	f := fault.Finding{Check: checkTable, On: p.name, Seen: "the table does not exist yet"}
+	f := fault.Finding{Check: apply.CheckTable, On: p.name, Seen: "the table does not exist yet"}
 	w := p.table.Wishes
 	if len(w.Types) == 0 && len(w.Rename) == 0 && len(w.OrderBy) == 0 && w.PartitionBy == "" {
 		return f, nil
@@ -96,19 +69,19 @@ func (t *Target) checkNew(ctx context.Context, p *plan) (fault.Finding, error) {
 	case err == nil:
 		err = undo()
 		if codeOf(err) == codeNotEnoughPrivileges {
-			err = nil // checkRights says so
+			err = nil // apply.CheckRights says so
 		}
 	case codeOf(err) == codeNotEnoughPrivileges:
 		return f, nil
 	case codeOf(err) != 0 && !passing[codeOf(err)]:
-		return fault.Refused(checkTable, p.name, fault.Usage(fmt.Errorf("the server refuses a table with these wishes: %w", err),
+		return fault.Refused(apply.CheckTable, p.name, fault.Usage(fmt.Errorf("the server refuses a table with these wishes: %w", err),
 			"change what it names in types, rename, order_by or partition_by")), nil
 	}
 	return f, err
 }
 
 func (t *Target) checkExisting(ctx context.Context, p *plan, missing []int, existing apply.Existing) (fault.Finding, error) {
-	f := fault.Finding{Check: checkTable, On: p.name, Seen: "the table is there, and can hold the rows"}
+	f := fault.Finding{Check: apply.CheckTable, On: p.name, Seen: "the table is there, and can hold the rows"}
 	empty, err := t.isEmpty(ctx, p)
 	if err != nil {
 		return f, err
@@ -129,7 +102,7 @@ func (t *Target) checkExisting(ctx context.Context, p *plan, missing []int, exis
 
 // checkKeyTypes warns of a key that ClickHouse orders unlike PostgreSQL.
 func (p *plan) checkKeyTypes(on string) fault.Finding {
-	f := fault.Finding{Check: checkKey, On: on, Seen: "rows are told apart by what orders them"}
+	f := fault.Finding{Check: apply.CheckKey, On: on, Seen: "rows are told apart by what orders them"}
 	r := p.table.Relation
 	var floats, fixes []string
 	for _, i := range p.key {
@@ -150,7 +123,7 @@ func (p *plan) checkKeyTypes(on string) fault.Finding {
 // becomes empty, and what a type that the user chose leaves out. What is lost
 // everywhere and by nature, as lower bounds of arrays, is told by Plan.
 func (p *plan) checkLosses(on string) fault.Finding {
-	f := fault.Finding{Check: checkTypes, On: on, Seen: "every value is kept, or refused by on_unrepresentable"}
+	f := fault.Finding{Check: apply.CheckTypes, On: on, Seen: "every value is kept, or refused by on_unrepresentable"}
 	var seen, fixes []string
 	r := p.table.Relation
 	for _, s := range p.specs {

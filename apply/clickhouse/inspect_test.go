@@ -205,19 +205,19 @@ func TestChecksOfATable(t *testing.T) {
 		}
 	}
 	tab := table("t", 1, "id", int8Type, "v", textType)
-	finding(t, findings(t, target, checkRights, apply.Refuse, tab), fault.LevelOK, "does not exist", "can make it")
-	finding(t, findings(t, target, checkTable, apply.Refuse, tab), fault.LevelOK, "does not exist yet")
-	finding(t, findings(t, target, checkServer, apply.Refuse), fault.LevelOK, target.version.String(), "Time64", "JSON", "0001 to 9999")
+	finding(t, findings(t, target, apply.CheckRights, apply.Refuse, tab), fault.LevelOK, "does not exist", "can make it")
+	finding(t, findings(t, target, apply.CheckTable, apply.Refuse, tab), fault.LevelOK, "does not exist yet")
+	finding(t, findings(t, target, apply.CheckServer, apply.Refuse), fault.LevelOK, target.version.String(), "Time64", "JSON", "0001 to 9999")
 	prepare(t, target, tab)
-	finding(t, findings(t, target, checkTable, apply.Refuse, tab), fault.LevelOK, "is there")
+	finding(t, findings(t, target, apply.CheckTable, apply.Refuse, tab), fault.LevelOK, "is there")
 
 	// It holds rows.
 	applyBatch(t, target, batch(t, tab, insertRow(tab, at(1, 1), 1, "v")))
-	f := finding(t, findings(t, target, checkTable, apply.Refuse, tab), fault.LevelError, "holds rows already")
-	finding(t, findings(t, target, checkTable, apply.Keep, tab), fault.LevelOK)
+	f := finding(t, findings(t, target, apply.CheckTable, apply.Refuse, tab), fault.LevelError, "holds rows already")
+	finding(t, findings(t, target, apply.CheckTable, apply.Keep, tab), fault.LevelOK)
 	statement, _, _ := strings.Cut(f.Fix, ";")
 	run(statement)
-	finding(t, findings(t, target, checkTable, apply.Refuse, tab), fault.LevelOK)
+	finding(t, findings(t, target, apply.CheckTable, apply.Refuse, tab), fault.LevelOK)
 
 	// It cannot hold the rows.
 	for _, ddl := range []string{
@@ -227,28 +227,28 @@ func TestChecksOfATable(t *testing.T) {
 	} {
 		run("DROP TABLE " + target.tableName("t"))
 		run("CREATE TABLE " + target.tableName("t") + " (" + ddl)
-		finding(t, findings(t, target, checkTable, apply.Refuse, tab), fault.LevelError, "cannot hold the rows exactly")
+		finding(t, findings(t, target, apply.CheckTable, apply.Refuse, tab), fault.LevelError, "cannot hold the rows exactly")
 	}
 	run("DROP TABLE " + target.tableName("t"))
-	finding(t, findings(t, target, checkTable, apply.Refuse, tab), fault.LevelOK)
+	finding(t, findings(t, target, apply.CheckTable, apply.Refuse, tab), fault.LevelOK)
 
 	// It lacks a column.
 	prepare(t, target, tab)
 	wider := table("t", 1, "id", int8Type, "v", textType, "w", int4Type)
-	finding(t, findings(t, target, checkTable, apply.Refuse, wider), fault.LevelOK, "column w will be added")
+	finding(t, findings(t, target, apply.CheckTable, apply.Refuse, wider), fault.LevelOK, "column w will be added")
 
 	// Wishes, keys and types.
-	finding(t, findings(t, target, checkTable, apply.Refuse, wishing(table("u", 1, "id", int8Type), map[string]string{"id": "UUID"})), fault.LevelError, "cannot be UUID")
-	finding(t, findings(t, target, checkKey, apply.Refuse, table("u", 1, "id", float8Type)), fault.LevelWarning, "floating-point")
-	finding(t, findings(t, target, checkKey, apply.Refuse, table("u", 1, "id", numericType(0, 0))), fault.LevelOK)
+	finding(t, findings(t, target, apply.CheckTable, apply.Refuse, wishing(table("u", 1, "id", int8Type), map[string]string{"id": "UUID"})), fault.LevelError, "cannot be UUID")
+	finding(t, findings(t, target, apply.CheckKey, apply.Refuse, table("u", 1, "id", float8Type)), fault.LevelWarning, "floating-point")
+	finding(t, findings(t, target, apply.CheckKey, apply.Refuse, table("u", 1, "id", numericType(0, 0))), fault.LevelOK)
 	arrays := table("u", 1, "id", int8Type, "tags", arrayOf(textType, 1))
-	finding(t, findings(t, target, checkTypes, apply.Refuse, arrays), fault.LevelWarning, "column tags: a NULL becomes an empty Array")
+	finding(t, findings(t, target, apply.CheckTypes, apply.Refuse, arrays), fault.LevelWarning, "column tags: a NULL becomes an empty Array")
 	arrays = table("u", 1, "id", int8Type, "tags!", arrayOf(textType, 1))
-	finding(t, findings(t, target, checkTypes, apply.Refuse, arrays), fault.LevelOK)
-	finding(t, findings(t, target, checkTypes, apply.Refuse, wishing(table("u", 1, "id", int8Type, "doc", jsonbType), map[string]string{"doc": "JSON"})), fault.LevelWarning, "column doc does not keep")
-	finding(t, findings(t, target, checkTypes, apply.Refuse, wishing(arrays, map[string]string{"tags": "String"})), fault.LevelOK)
+	finding(t, findings(t, target, apply.CheckTypes, apply.Refuse, arrays), fault.LevelOK)
+	finding(t, findings(t, target, apply.CheckTypes, apply.Refuse, wishing(table("u", 1, "id", int8Type, "doc", jsonbType), map[string]string{"doc": "JSON"})), fault.LevelWarning, "column doc does not keep")
+	finding(t, findings(t, target, apply.CheckTypes, apply.Refuse, wishing(arrays, map[string]string{"tags": "String"})), fault.LevelOK)
 
-	finding(t, findings(t, target, checkKey, apply.Refuse, table("u", 1, "id", int8Type), table("v", 1, "id", int8Type), table("w", 0, "a", int8Type)), fault.LevelOK, "3 tables")
+	finding(t, findings(t, target, apply.CheckKey, apply.Refuse, table("u", 1, "id", int8Type), table("v", 1, "id", int8Type), table("w", 0, "a", int8Type)), fault.LevelOK, "3 tables")
 
 	if left := target.queryOnes(t, "SELECT name FROM system.tables WHERE database = "+text(target.address.database)); !slices.Equal(left, []string{"t"}) {
 		t.Errorf("the checks have left %v", left)
@@ -266,7 +266,7 @@ func TestTheServerIsAskedForWishes(t *testing.T) {
 	for _, tab := range []*apply.Table{
 		wished(weatherType, "Enum8('sun' = 300)"), wished(weatherType, "Enum8('sun' = 1, 'rain' = 1)"), wished(stampTZType, "DateTime64(6, 'Mars/Base')"),
 	} {
-		f := finding(t, findings(t, target, checkTable, apply.Refuse, tab), fault.LevelError, "the server refuses")
+		f := finding(t, findings(t, target, apply.CheckTable, apply.Refuse, tab), fault.LevelError, "the server refuses")
 		if !f.Usage {
 			t.Errorf("%s is not the configuration's fault", tab.Wishes.Types["c"])
 		}
@@ -274,9 +274,9 @@ func TestTheServerIsAskedForWishes(t *testing.T) {
 	for _, by := range []string{"rand()", "no_such_function(id)"} {
 		tab := table("t", 1, "id", int8Type)
 		tab.Wishes.PartitionBy = by
-		finding(t, findings(t, target, checkTable, apply.Refuse, tab), fault.LevelError, "the server refuses")
+		finding(t, findings(t, target, apply.CheckTable, apply.Refuse, tab), fault.LevelError, "the server refuses")
 	}
-	finding(t, findings(t, target, checkTable, apply.Refuse, wished(weatherType, "Enum8('sun' = 1)")), fault.LevelOK)
+	finding(t, findings(t, target, apply.CheckTable, apply.Refuse, wished(weatherType, "Enum8('sun' = 1)")), fault.LevelOK)
 	if err := target.sweep(context.Background(), 0); err != nil {
 		t.Error(err)
 	}
@@ -288,7 +288,7 @@ func TestTheServerIsAskedForWishes(t *testing.T) {
 	if err := target.statements.Exec(context.Background(), "CREATE TABLE "+target.tableName(throwaways+"left")+" (a Int8) ENGINE = Memory"); err != nil {
 		t.Fatal(err)
 	}
-	finding(t, findings(t, target, checkRights, apply.Refuse), fault.LevelOK)
+	finding(t, findings(t, target, apply.CheckRights, apply.Refuse), fault.LevelOK)
 	if left := target.queryOnes(t, all+" ORDER BY name"); len(left) != 2 {
 		t.Errorf("a table that another check may be using was removed: %v", left)
 	}
@@ -378,7 +378,7 @@ func TestChecksOfRights(t *testing.T) {
 	// A database that has yet to be made.
 	looked := func(database string) (all fault.Findings) {
 		t.Helper()
-		as("limited", database, func(limited *Target) { all = findings(t, limited, checkRights, apply.Refuse) })
+		as("limited", database, func(limited *Target) { all = findings(t, limited, apply.CheckRights, apply.Refuse) })
 		return all
 	}
 	repair(finding(t, looked("missing"), fault.LevelError, "does not exist"))

@@ -60,7 +60,7 @@ func (t *Target) sweep(ctx context.Context, older time.Duration) error {
 	return rows.Err()
 }
 
-// checkRights does with a throwaway table what a run does with tables.
+// apply.CheckRights does with a throwaway table what a run does with tables.
 func (t *Target) checkRights(ctx context.Context) (fault.Findings, error) {
 	there, err := t.hasDatabase(ctx)
 	if err != nil {
@@ -145,7 +145,7 @@ func (t *Target) rightsFindings(denied map[string]error, p *plan, created bool) 
 		if err == nil {
 			continue
 		}
-		f := fault.Finding{Level: fault.LevelError, Check: checkRights, On: database, Seen: fmt.Sprintf("user %s cannot %s in database %s: %v", ident(t.address.user), right, database, err)}
+		f := fault.Finding{Level: fault.LevelError, Check: apply.CheckRights, On: database, Seen: fmt.Sprintf("user %s cannot %s in database %s: %v", ident(t.address.user), right, database, err)}
 		if codeOf(err) == codeNotEnoughPrivileges {
 			wanted := right
 			if !created {
@@ -161,7 +161,7 @@ func (t *Target) rightsFindings(denied map[string]error, p *plan, created bool) 
 		all = append(all, f)
 	}
 	if len(all) == 0 {
-		all = append(all, fault.Finding{Check: checkRights, On: database, Seen: "user " + ident(t.address.user) + " can " + strings.Join(rights, ", ")})
+		all = append(all, fault.Finding{Check: apply.CheckRights, On: database, Seen: "user " + ident(t.address.user) + " can " + strings.Join(rights, ", ")})
 	}
 	return all
 }
@@ -171,7 +171,7 @@ func (t *Target) rightsFindings(denied map[string]error, p *plan, created bool) 
 func (t *Target) checkGrants(ctx context.Context) (fault.Findings, error) {
 	database, user := ident(t.address.database), ident(t.address.user)
 	wanted := "CREATE DATABASE, " + strings.Join(rights, ", ")
-	f := fault.Finding{Check: checkRights, On: database, Seen: fmt.Sprintf("database %s does not exist, and user %s can make it", database, user)}
+	f := fault.Finding{Check: apply.CheckRights, On: database, Seen: fmt.Sprintf("database %s does not exist, and user %s can make it", database, user)}
 	var granted uint8
 	err := t.statements.QueryRow(ctx, "CHECK GRANT "+wanted+" ON "+database+".*").Scan(&granted)
 	switch {

@@ -65,7 +65,7 @@ type cannotBe struct {
 
 func (e *cannotBe) Error() string { return "cannot be " + e.typ.String() }
 
-// checkKey refuses what cannot order rows.
+// apply.CheckKey refuses what cannot order rows.
 func (s *spec) checkKey() error {
 	switch {
 	case s.nullable:

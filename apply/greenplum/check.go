@@ -13,15 +13,6 @@ import (
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
-// What is looked at in the target: the names that findings have.
-const (
-	checkServer = "target_server"
-	checkRights = "target_rights"
-	checkTable  = "target_table"
-	checkKey    = "target_key"
-	checkTypes  = "target_types"
-)
-
 // Check implements [apply.Inspector].
 func (t *Target) Check(ctx context.Context, tables []*apply.Table, existing apply.Existing) (fault.Findings, error) {
 	all := t.server.check()
@@ -36,7 +27,7 @@ func (t *Target) Check(ctx context.Context, tables []*apply.Table, existing appl
 		case err == nil:
 			looks = append(looks, &looked{p, w})
 		case fault.Unmet(err) || fault.IsUsage(err):
-			ofTables = append(ofTables, fault.Refused(checkTable, table.Name, err))
+			ofTables = append(ofTables, fault.Refused(apply.CheckTable, table.Name, err))
 		case isDenied(err):
 			unseen = append(unseen, t.server.unseen(table, err))
 		default:
@@ -63,13 +54,13 @@ func (t *Target) Check(ctx context.Context, tables []*apply.Table, existing appl
 		}
 		ofTables = append(ofTables, f, l.checkKey(t.server), l.checkTypes(t.server))
 	}
-	return append(append(all, rights...), summed(ofTables)...), nil
+	return append(append(all, rights...), ofTables.Summed()...), nil
 }
 
 // check says what the server is, and what of it stands in the way.
 func (s *server) check() (all fault.Findings) {
 	wrong := func(level fault.Level, seen, fix string) {
-		all = append(all, fault.Finding{Level: level, Check: checkServer, Seen: seen, Fix: fix})
+		all = append(all, fault.Finding{Level: level, Check: apply.CheckServer, Seen: seen, Fix: fix})
 	}
 	if err := s.supported(); err != nil {
 		wrong(fault.LevelError, err.Error(), "name a newer server")
@@ -91,31 +82,13 @@ func (s *server) check() (all fault.Findings) {
 		wrong(fault.LevelError, "the server takes no writes", "name the primary; or ALTER SYSTEM SET default_transaction_read_only = off;")
 	}
 	if all.Worst() < fault.LevelError {
-		all = append(fault.Findings{{Check: checkServer, Seen: s.version() + ": " + strings.Join(s.features(), ", ")}}, all...)
+		all = append(fault.Findings{{Check: apply.CheckServer, Seen: s.version() + ": " + strings.Join(s.features(), ", ")}}, all...)
 	}
 	return all
 }
 
 func (s *server) newDatabase() string {
 	return "CREATE DATABASE " + change.AlwaysQuote(s.database+"_utf8") + " ENCODING 'UTF8' TEMPLATE template0;"
-}
-
-// summed says once what is well with several tables.
-func summed(findings fault.Findings) (all fault.Findings) {
-	type what struct{ check, seen string }
-	count, place := map[what]int{}, map[what]int{}
-	for _, f := range findings {
-		w := what{f.Check, f.Seen}
-		if f.Level == fault.LevelOK {
-			if count[w]++; count[w] > 1 {
-				all[place[w]].On, all[place[w]].Seen = "", fmt.Sprintf("%d tables: %s", count[w], f.Seen)
-				continue
-			}
-			place[w] = len(all)
-		}
-		all = append(all, f)
-	}
-	return all
 }
 
 // looked is a plan that was held against what is there.
@@ -127,17 +100,17 @@ type looked struct {
 // check says whether the table can be had. One that is not there is made for a
 // moment: which names, types and storage it takes is for the server to say.
 func (l *looked) check(ctx context.Context, trial *trial) (fault.Finding, error) {
-	f := fault.Finding{Check: checkTable, On: l.plan.table.Name, Seen: "the table does not exist yet"}
+	f := fault.Finding{Check: apply.CheckTable, On: l.plan.table.Name, Seen: "the table does not exist yet"}
 	switch {
 	case l.works.refused != nil:
-		return fault.Refused(checkTable, l.plan.table.Name, l.works.refused), nil
+		return fault.Refused(apply.CheckTable, l.plan.table.Name, l.works.refused), nil
 	case l.works.found == nil:
 		denied, err := trial.attempt(ctx, func(conn *pgx.Conn) error { return execute(ctx, conn, l.works.statements) })
 		switch {
 		case err != nil:
 			return f, err
 		case denied != nil && !isDenied(denied): // rights are told of elsewhere
-			return fault.Refused(checkTable, l.plan.table.Name, fault.Usage(fmt.Errorf("the server refuses the table: %w", denied),
+			return fault.Refused(apply.CheckTable, l.plan.table.Name, fault.Usage(fmt.Errorf("the server refuses the table: %w", denied),
 				"change what it names in types, rename, target, distributed_by, storage or compression")), nil
 		}
 		return f, nil
@@ -162,10 +135,10 @@ func execute(ctx context.Context, conn *pgx.Conn, statements []statement) error 
 	return nil
 }
 
-// checkKey tells how rows are told apart, and warns where that is slow.
+// apply.CheckKey tells how rows are told apart, and warns where that is slow.
 func (l *looked) checkKey(s *server) fault.Finding {
 	p := l.plan
-	f := fault.Finding{Check: checkKey, On: p.table.Name, Seen: "rows are told apart by the primary key"}
+	f := fault.Finding{Check: apply.CheckKey, On: p.table.Name, Seen: "rows are told apart by the primary key"}
 	switch {
 	case len(p.key) == 0:
 		f.Seen = "the table has no key, and takes new rows only"
@@ -179,10 +152,10 @@ func (l *looked) checkKey(s *server) fault.Finding {
 	return f
 }
 
-// checkTypes warns of values that are kept as text only because the target lacks an
+// apply.CheckTypes warns of values that are kept as text only because the target lacks an
 // extension. What is lost by nature is told by Plan.
 func (l *looked) checkTypes(s *server) fault.Finding {
-	f := fault.Finding{Check: checkTypes, On: l.plan.table.Name, Seen: "every value is kept, or refused by on_unrepresentable"}
+	f := fault.Finding{Check: apply.CheckTypes, On: l.plan.table.Name, Seen: "every value is kept, or refused by on_unrepresentable"}
 	var seen, fixes []string
 	for _, c := range l.plan.columns {
 		name := missingExtension(s, c.source.Type)

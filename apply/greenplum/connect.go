@@ -74,6 +74,8 @@ func sessionSettings() map[string]string {
 		// where PostgreSQL's is 4.
 		"enable_nestloop": "on", "random_page_cost": "4",
 		"work_mem": "64MB",
+		// A table is of the storage that is asked for, whatever the database's own.
+		"default_table_access_method": "heap", "gp_default_storage_options": "appendonly=false", "default_with_oids": "off",
 	} {
 		s[name] = value
 	}

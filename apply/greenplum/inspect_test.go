@@ -80,7 +80,7 @@ func TestACheckTriesEverythingAndLeavesNothing(t *testing.T) {
 		target := open(t, dsn, nil)
 		table := tableOf("t", 1, "id", int4Type, "m", enumType("mood", "a"))
 		other := tableOf("o", 0, "id", int4Type)
-		for _, name := range []string{checkServer, checkRights, checkTable, checkKey, checkTypes} {
+		for _, name := range []string{apply.CheckServer, apply.CheckRights, apply.CheckTable, apply.CheckKey, apply.CheckTypes} {
 			if got := check(t, target, name, apply.Refuse, table, other); len(got) == 0 || got.Worst() != fault.LevelOK {
 				t.Errorf("%s: %+v", name, got)
 			}
@@ -94,34 +94,34 @@ func TestACheckTriesEverythingAndLeavesNothing(t *testing.T) {
 
 		// What is not the plan's to know the server says.
 		table.Wishes.Types = map[string]string{"m": "nothing"}
-		if got := check(t, target, checkTable, apply.Refuse, table); got[0].Level != fault.LevelError || !got[0].Usage || !strings.Contains(got[0].Seen, "nothing") {
+		if got := check(t, target, apply.CheckTable, apply.Refuse, table); got[0].Level != fault.LevelError || !got[0].Usage || !strings.Contains(got[0].Seen, "nothing") {
 			t.Errorf("%+v", got)
 		}
 		table.Wishes = apply.Wishes{Storage: aoRow, Compression: "lz4"}
-		if got := check(t, target, checkTable, apply.Refuse, table); target.server.distributes() && (got[0].Level != fault.LevelError || !strings.Contains(got[0].Seen, "lz4")) {
+		if got := check(t, target, apply.CheckTable, apply.Refuse, table); target.server.distributes() && (got[0].Level != fault.LevelError || !strings.Contains(got[0].Seen, "lz4")) {
 			t.Errorf("%+v", got)
 		}
 
 		query(t, dsn, "CREATE TABLE public.t (id integer, m text); INSERT INTO public.t VALUES (1)")
 		table.Wishes = apply.Wishes{Types: map[string]string{"m": "text"}}
-		if got := check(t, target, checkTable, apply.Refuse, table); got[0].Level != fault.LevelError || !strings.Contains(got[0].Seen, holdsRows) {
+		if got := check(t, target, apply.CheckTable, apply.Refuse, table); got[0].Level != fault.LevelError || !strings.Contains(got[0].Seen, holdsRows) {
 			t.Errorf("%+v", got)
 		}
-		if got := check(t, target, checkTable, apply.Truncate, table); got[0].Level != fault.LevelOK {
+		if got := check(t, target, apply.CheckTable, apply.Truncate, table); got[0].Level != fault.LevelOK {
 			t.Errorf("%+v", got)
 		}
-		got := check(t, target, checkKey, apply.Keep, table)
+		got := check(t, target, apply.CheckKey, apply.Keep, table)
 		if slow := got[0].Level == fault.LevelWarning; slow == target.server.distributes() {
 			t.Errorf("%+v", got)
 		} else if slow {
 			query(t, dsn, got[0].Fix)
-			if got := check(t, target, checkKey, apply.Keep, table); got[0].Level != fault.LevelOK {
+			if got := check(t, target, apply.CheckKey, apply.Keep, table); got[0].Level != fault.LevelOK {
 				t.Errorf("%+v", got)
 			}
 		}
 		table.Relation.Columns[1].Type = int4Type
 		table.Wishes = apply.Wishes{}
-		if got := check(t, target, checkTable, apply.Keep, table); got[0].Level != fault.LevelError || !strings.Contains(got[0].Seen, "column m is text there") {
+		if got := check(t, target, apply.CheckTable, apply.Keep, table); got[0].Level != fault.LevelError || !strings.Contains(got[0].Seen, "column m is text there") {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -132,12 +132,12 @@ func TestACheckNamesTheExtensionThatIsMissing(t *testing.T) {
 	onEveryServer(t, func(t *testing.T, dsn string) {
 		target := open(t, dsn, nil)
 		table := tableOf("t", 1, "id", int4Type, "s", shape, "ss", arrayOf(shape))
-		got := check(t, target, checkTypes, apply.Refuse, table)
+		got := check(t, target, apply.CheckTypes, apply.Refuse, table)
 		if got[0].Level != fault.LevelWarning || got[0].Fix != `CREATE EXTENSION "shapes";` {
 			t.Errorf("%+v", got)
 		}
 		table.Wishes.Types = map[string]string{"s": "text", "ss": "text"}
-		if got := check(t, target, checkTypes, apply.Refuse, table); got[0].Level != fault.LevelOK {
+		if got := check(t, target, apply.CheckTypes, apply.Refuse, table); got[0].Level != fault.LevelOK {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -161,7 +161,7 @@ func TestMissingRightsAreNamedWithTheirGrants(t *testing.T) {
 		target := open(t, u.String(), nil)
 		tables := []*apply.Table{tableOf("t", 1, "id", int4Type, "m", enumType("mood", "a")), tableOf("there", 1, "id", int4Type), tableOf("far", 1, "id", int4Type)}
 		tables[1].Name, tables[2].Name = Name("sales", "there"), Name("Far away", "t")
-		missing := check(t, target, checkRights, apply.Refuse, tables...)
+		missing := check(t, target, apply.CheckRights, apply.Refuse, tables...)
 		var on []string
 		for _, f := range missing {
 			on = append(on, f.On)
@@ -171,17 +171,17 @@ func TestMissingRightsAreNamedWithTheirGrants(t *testing.T) {
 			t.Errorf("missing on %v, want %v: %+v", on, want, missing)
 		}
 		for range 3 { // a table that is to be read can be seen only when its rights are there
-			for _, f := range check(t, target, checkRights, apply.Refuse, tables...) {
+			for _, f := range check(t, target, apply.CheckRights, apply.Refuse, tables...) {
 				if f.Level == fault.LevelError {
 					query(t, dsn, f.Fix)
 				}
 			}
 		}
-		if got := check(t, target, checkRights, apply.Refuse, tables...); got.Worst() != fault.LevelOK {
+		if got := check(t, target, apply.CheckRights, apply.Refuse, tables...); got.Worst() != fault.LevelOK {
 			t.Errorf("with all of that granted: %+v", got)
 		}
 		tables[1].Relation.Columns = append(tables[1].Relation.Columns, change.Column{Name: "new", Type: textType})
-		if got := check(t, target, checkRights, apply.Refuse, tables...); got.Worst() != fault.LevelError || !strings.HasPrefix(got[0].Fix, "ALTER TABLE") {
+		if got := check(t, target, apply.CheckRights, apply.Refuse, tables...); got.Worst() != fault.LevelError || !strings.HasPrefix(got[0].Fix, "ALTER TABLE") {
 			t.Errorf("a table of another's to be altered: %+v", got)
 		}
 	})

@@ -84,14 +84,14 @@ func (r *trial) rights(ctx context.Context, looks []*looked) (all fault.Findings
 		if denied == nil {
 			continue
 		}
-		f := fault.Finding{Level: fault.LevelError, Check: checkRights, On: n.on, Seen: fmt.Sprintf("user %s cannot %s: %s", user, n.name, said(denied))}
+		f := fault.Finding{Level: fault.LevelError, Check: apply.CheckRights, On: n.on, Seen: fmt.Sprintf("user %s cannot %s: %s", user, n.name, said(denied))}
 		if f.Fix = n.grant; !isDenied(denied) {
 			f.Fix = fault.Hint(judge(denied))
 		}
 		all = append(all, f)
 	}
 	if len(all) == 0 {
-		all = append(all, fault.Finding{Check: checkRights, On: change.QuoteIdent(r.t.server.database), Seen: "user " + user + " can make, read and write the tables"})
+		all = append(all, fault.Finding{Check: apply.CheckRights, On: change.QuoteIdent(r.t.server.database), Seen: "user " + user + " can make, read and write the tables"})
 	}
 	return all, nil
 }
@@ -204,7 +204,7 @@ func (s *server) grantTable(table string) string {
 
 // unseen is the finding of a table that is there and cannot be looked at.
 func (s *server) unseen(table *apply.Table, err error) fault.Finding {
-	f := fault.Finding{Level: fault.LevelError, Check: checkRights, On: table.Name, Seen: fmt.Sprintf("user %s cannot read the table: %s", change.QuoteIdent(s.user), said(err))}
+	f := fault.Finding{Level: fault.LevelError, Check: apply.CheckRights, On: table.Name, Seen: fmt.Sprintf("user %s cannot read the table: %s", change.QuoteIdent(s.user), said(err))}
 	if schema, name, err := parseName(table.Name); err == nil {
 		f.Fix = fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s;\n%s", change.AlwaysQuote(schema), change.AlwaysQuote(s.user), s.grantTable(quoted(schema, name)))
 	}

@@ -171,6 +171,10 @@ func (t *Target) Forget(ctx context.Context, pipeline string) error {
 			return t.failed(ctx, "forget pipeline "+pipeline, err)
 		}
 	}
+	// Whoever takes the name up has written none of the rows.
+	if err := disown(ctx, conn, pipeline); err != nil {
+		return t.failed(ctx, "forget whose rows there are", err)
+	}
 	if pipeline == t.opts.Pipeline {
 		t.setOwner("")
 		t.claim = claim{}

@@ -58,6 +58,24 @@ func (f Finding) String() string {
 // Findings are what a check has to say.
 type Findings []Finding
 
+// Summed says once what is well with several tables, or other things.
+func (all Findings) Summed() (fewer Findings) {
+	type what struct{ check, seen string }
+	count, place := map[what]int{}, map[what]int{}
+	for _, f := range all {
+		w := what{f.Check, f.Seen}
+		if f.Level == LevelOK {
+			if count[w]++; count[w] > 1 {
+				fewer[place[w]].On, fewer[place[w]].Seen = "", fmt.Sprintf("%d tables: %s", count[w], f.Seen)
+				continue
+			}
+			place[w] = len(fewer)
+		}
+		fewer = append(fewer, f)
+	}
+	return fewer
+}
+
 // Worst is the highest level among them.
 func (all Findings) Worst() Level {
 	worst := LevelOK
