@@ -22,6 +22,8 @@ type encoder struct {
 	text bool
 	// meanings are the columns' types, for values that become text here.
 	meanings []*typemap.Meaning
+	// plain are the columns whose binary values are passed on as they are.
+	plain    []bool
 	adjusted map[adjustment]int64
 }
 
@@ -29,6 +31,7 @@ func newEncoder(p *plan) *encoder {
 	e := &encoder{plan: p, text: p.textual}
 	for _, c := range p.columns {
 		e.meanings = append(e.meanings, typemap.Resolve(c.source.Type))
+		e.plain = append(e.plain, !p.textual && !c.asText && c.rewrite == nil)
 	}
 	return e
 }
@@ -230,8 +233,14 @@ func (e *encoder) shown(i int, d change.Datum) string {
 func (e *encoder) row(dst []byte, values []change.Datum) ([]byte, error) {
 	dst = e.head(dst, len(values))
 	var err error
-	for i := range e.plan.columns {
-		if dst, err = e.value(dst, i, values[i]); err != nil {
+	for i := range values {
+		d := &values[i]
+		if d.Format == change.Binary && e.plain[i] && !e.text {
+			n := uint32(len(d.Bytes))
+			dst = append(append(dst, byte(n>>24), byte(n>>16), byte(n>>8), byte(n)), d.Bytes...)
+			continue
+		}
+		if dst, err = e.value(dst, i, *d); err != nil {
 			return nil, err
 		}
 	}
