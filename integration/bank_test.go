@@ -45,6 +45,13 @@ type workload struct {
 // choices the same, if not their interleaving.
 func (s *scene) work(connections, accounts int, seed uint64) *workload {
 	s.Helper()
+	return s.workOf(connections, seed, func(conn *pgx.Conn, random *rand.Rand) error {
+		return bankTransaction(context.Background(), conn, random, accounts)
+	})
+}
+
+func (s *scene) workOf(connections int, seed uint64, transaction func(*pgx.Conn, *rand.Rand) error) *workload {
+	s.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &workload{s: s, cancel: cancel}
 	var groupCtx context.Context
@@ -54,7 +61,7 @@ func (s *scene) work(connections, accounts int, seed uint64) *workload {
 		w.group.Go(func() error {
 			random := rand.New(rand.NewPCG(seed, uint64(n)))
 			for groupCtx.Err() == nil {
-				if err := bankTransaction(context.Background(), conn, random, accounts); err != nil && !passing(err) {
+				if err := transaction(conn, random); err != nil && !passing(err) {
 					return err
 				}
 				w.committed.Add(1)

@@ -11,7 +11,9 @@ import (
 // comparedColumn is a column and the expressions for its text.
 type comparedColumn struct {
 	name, typ, elem string // base types' names, without schema; elem for arrays
-	digits          int    // behind the point, of a numeric that is a Decimal there; else -1
+	oid             uint32 // of the type as it is declared, and its modifier
+	modifier        int32
+	digits          int // behind the point, of a numeric that is a Decimal there; else -1
 }
 
 // inPostgres is the value's canonical text in PostgreSQL.
@@ -90,25 +92,26 @@ func columnsOf(ctx context.Context, conn *pgx.Conn, table string) ([]comparedCol
 	// An error of the query is in rows too.
 	rows, _ := conn.Query(ctx, `
 		WITH RECURSIVE under AS (
-		  SELECT a.attnum, a.attname, a.atttypid AS oid, a.atttypmod AS modifier, false AS element FROM pg_attribute a
+		  SELECT a.attnum, a.attname, a.atttypid AS declared, a.atttypid AS oid, a.atttypmod AS given, a.atttypmod AS modifier, false AS element FROM pg_attribute a
 		  WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
 		  UNION ALL
-		  SELECT u.attnum, u.attname, CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END,
+		  SELECT u.attnum, u.attname, u.declared, CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END, u.given,
 		         CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE u.modifier END, u.element OR t.typtype <> 'd'
 		  FROM under u JOIN pg_type t ON t.oid = u.oid WHERE t.typtype = 'd' OR t.typcategory = 'A' AND t.typlen = -1
 		)
-		SELECT u.attname::text, t.typname::text, u.element, u.modifier
+		SELECT u.attname::text, u.declared, t.typname::text, u.element, u.given, u.modifier
 		FROM under u JOIN pg_type t ON t.oid = u.oid
 		WHERE t.typtype <> 'd' ORDER BY u.attnum, u.element`, table)
 	var columns []comparedColumn
 	var name, typ string
+	var oid uint32
 	var element bool
-	var modifier int32
-	_, err := pgx.ForEachRow(rows, []any{&name, &typ, &element, &modifier}, func() error {
+	var given, modifier int32
+	_, err := pgx.ForEachRow(rows, []any{&name, &oid, &typ, &element, &given, &modifier}, func() error {
 		if element {
 			columns[len(columns)-1].elem = typ
 		} else {
-			columns = append(columns, comparedColumn{name: name, typ: typ})
+			columns = append(columns, comparedColumn{name: name, typ: typ, oid: oid, modifier: given})
 		}
 		c := &columns[len(columns)-1]
 		c.digits = -1

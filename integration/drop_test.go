@@ -107,7 +107,8 @@ func TestStatusTellsHowAPipelineIs(t *testing.T) {
 		s.command("status").exits(0, "not running")
 		lag := found.LagBytes
 		s.exec(`INSERT INTO t SELECT n, repeat('x', 1000) FROM generate_series(10, 300) n`)
-		if found = status(); found.LagBytes < lag+200_000 || found.RetainedBytes < found.LagBytes {
+		// The two are asked for one after the other, and others write to the log.
+		if found = status(); found.LagBytes < lag+200_000 || found.RetainedBytes < 200_000 {
 			s.Errorf("the lag is %d after %d, %d bytes are retained", found.LagBytes, lag, found.RetainedBytes)
 		}
 		gone := s.pgsluice(append([]string{"status"}, s.flags(s.sourceAt(s.nobody()), s.targetDSN())...)...)

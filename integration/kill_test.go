@@ -2,14 +2,48 @@ package integration
 
 import (
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
+// killsEnv names the variable with how often the program is killed, for a longer
+// look by hand.
+const killsEnv = "PGSLUICE_TEST_KILLS"
+
+// killed is a sort of moment: what the program has said by then, one thing or the
+// other, how long after that it is killed at the latest, and how many of fifteen
+// kills are such.
+var killed = []struct {
+	after []string
+	most  time.Duration
+	times int
+}{
+	{nil, 250 * time.Millisecond, 3}, // before there is a slot, or while it is made
+	{[]string{`msg="copying tables"`, "msg=streaming"}, 600 * time.Millisecond, 4},
+	{[]string{"msg=streaming"}, 600 * time.Millisecond, 6},
+	{nil, 500 * time.Millisecond, 2},
+}
+
+func kills(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv(killsEnv)
+	if text == "" {
+		return 15
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s=%s is not a number", killsEnv, text)
+	}
+	return n
+}
+
 // TestKilledAtAnyMomentNothingIsLostOrTwice ends the program with SIGKILL at
 // random moments of the load and of the stream, and starts it again each time.
 func TestKilledAtAnyMomentNothingIsLostOrTwice(t *testing.T) {
+	wanted := kills(t)
 	onEveryMajor(t, 12, func(s *scene) {
 		const accounts = 200_000
 		seed := uint64(time.Now().UnixNano())
@@ -21,13 +55,11 @@ func TestKilledAtAnyMomentNothingIsLostOrTwice(t *testing.T) {
 		run := func(args ...string) *process {
 			return s.pgsluice(append(append([]string{"run", "--table", "public.*", "--workers", "1", "--flush-interval", "20ms"}, s.both()...), args...)...)
 		}
-		// Each kind of moment: what the program has said by then, and how long
-		// after that it is killed at the latest.
 		inLoad, inStream := 0, 0
-		kill := func(after string, most time.Duration) {
+		kill := func(after []string, most time.Duration) {
 			p := run()
-			if after != "" {
-				p.says(after)
+			if len(after) > 0 {
+				p.says(after...)
 			}
 			p.killAfter(below(most))
 			if strings.Contains(p.said(), "msg=streaming") {
@@ -36,17 +68,10 @@ func TestKilledAtAnyMomentNothingIsLostOrTwice(t *testing.T) {
 				inLoad++
 			}
 		}
-		for range 3 {
-			kill("", 250*time.Millisecond) // before there is a slot, or while it is made
-		}
-		for range 4 {
-			kill(`msg="copying tables"`, 600*time.Millisecond)
-		}
-		for range 6 {
-			kill("msg=streaming", 600*time.Millisecond)
-		}
-		for range 2 {
-			kill("", 500*time.Millisecond)
+		for _, moment := range killed {
+			for range (moment.times*wanted + 14) / 15 {
+				kill(moment.after, moment.most)
+			}
 		}
 		s.Logf("killed %d times while it loaded, %d times while it streamed", inLoad, inStream)
 		w.stop()

@@ -39,7 +39,7 @@ func TestPlanShowsWhatARunWouldDo(t *testing.T) {
 		text := s.changesNothing("plan", "-c", config).exits(0, "what pgsluice run would do", "PostgreSQL "+fmt.Sprint(s.major)+".", "database "+s.name,
 			`CREATE PUBLICATION "`+s.slot()+`" FOR TABLE ONLY "public"."keyless", ONLY "public"."orders"`, `CREATE_REPLICATION_SLOT "`+s.slot()+`" LOGICAL pgoutput`,
 			"2 tables of 2, about 1,000 rows", "public.orders -> ", "without secret", "key id", "no key", "CREATE TABLE", differs(s, "ReplacingMergeTree", "PRIMARY KEY"),
-			"COLUMN", "timestamptz", differs(s, "DateTime64(6", "timestamp with time zone"), differs(s, "Decimal(12, 2)", "numeric(12,2)"))
+			"COLUMN", "timestamptz", differs(s, "DateTime64(6", `"at" timestamptz`), differs(s, "Decimal(12, 2)", "numeric(12,2)"))
 		if s.major >= 15 {
 			text.exits(0, "WHERE (id > 500)", "rows where id > 500")
 		}

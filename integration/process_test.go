@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -152,17 +153,20 @@ func (p *process) exits(code int, words ...string) *process {
 
 func (p *process) said() string { return p.out.String() + p.err.String() }
 
-// says waits until the words are in the output.
-func (p *process) says(words string) *process {
+// says waits until one of the texts is in the output.
+func (p *process) says(texts ...string) *process {
 	p.s.Helper()
-	p.s.eventually("the program says "+words, func() bool {
-		if strings.Contains(p.said(), words) {
+	said := func() bool {
+		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(p.said(), text) })
+	}
+	p.s.eventually("the program says "+strings.Join(texts, " or "), func() bool {
+		if said() {
 			return true
 		}
 		select {
 		case <-p.done:
-			if !strings.Contains(p.said(), words) {
-				p.s.Fatalf("the program ended with %d and did not say %q:\n%s", p.code, words, p.said())
+			if !said() {
+				p.s.Fatalf("the program ended with %d and did not say %q:\n%s", p.code, texts, p.said())
 			}
 		default:
 		}

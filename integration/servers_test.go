@@ -27,6 +27,10 @@ const (
 var servers struct {
 	postgres   map[int]*sandbox.Postgres
 	clickhouse *sandbox.ClickHouse
+	// standIns are targets: the oldest and the newest of the majors.
+	standIns map[int]*sandbox.Postgres
+	// greenplum is the one that greenplumEnv names; nil for none.
+	greenplum *family
 }
 
 func TestMain(m *testing.M) {
@@ -78,14 +82,21 @@ func startServers() error {
 			sandbox.ClickHouseOptions{User: targetUser, Password: targetPassword})
 		return err
 	})
+	group.Go(startStandIns)
+	group.Go(func() (err error) {
+		servers.greenplum, err = namedGreenplum(os.Getenv(greenplumEnv))
+		return err
+	})
 	return group.Wait()
 }
 
 // stopServers throws them away: an orderly shutdown would be a waste of seconds.
 func stopServers() error {
 	var group errgroup.Group
-	for _, p := range servers.postgres {
-		group.Go(func() error { return errors.Join(p.Kill(), p.Stop()) })
+	for _, majors := range []map[int]*sandbox.Postgres{servers.postgres, servers.standIns} {
+		for _, p := range majors {
+			group.Go(func() error { return errors.Join(p.Kill(), p.Stop()) })
+		}
 	}
 	if c := servers.clickhouse; c != nil {
 		group.Go(func() error { return errors.Join(c.Kill(), c.Stop()) })

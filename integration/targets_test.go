@@ -74,33 +74,58 @@ var targets = []struct {
 	of   func(major int) target
 }{
 	{"ClickHouse", func(int) target { return clickHouse{} }},
+	{"PostgreSQL", standIn},
+	{"Greenplum", namedTarget},
 }
 
 // onEveryMajor runs a test on each PostgreSQL from the given major on and on each
 // target, at the same time as other tests.
 func onEveryMajor(t *testing.T, since int, test func(*scene)) {
 	t.Helper()
-	onEach(t, majorsFrom(since), "", test)
+	onEach(t, majorsFrom(since), anyTarget, test)
 }
 
 // onNewest runs a test whose subject does not depend on the source's version.
 func onNewest(t *testing.T, test func(*scene)) {
 	t.Helper()
-	onEach(t, newestOf(majorsFrom(0)), "", test)
+	onEach(t, newestOf(majorsFrom(0)), anyTarget, test)
 }
 
 // onClickHouse runs a test whose subject is ClickHouse itself: its engines,
 // order, partitions, types or values that only it cannot hold.
 func onClickHouse(t *testing.T, test func(*scene)) {
 	t.Helper()
-	onEach(t, newestOf(majorsFrom(0)), "ClickHouse", test)
+	onEach(t, newestOf(majorsFrom(0)), isClickHouse, test)
 }
 
 // onClickHouseOfEveryMajor does so on each PostgreSQL.
 func onClickHouseOfEveryMajor(t *testing.T, since int, test func(*scene)) {
 	t.Helper()
-	onEach(t, majorsFrom(since), "ClickHouse", test)
+	onEach(t, majorsFrom(since), isClickHouse, test)
 }
+
+// onFamily runs a test whose subject only the PostgreSQL family has: transactions,
+// types of the user's own, values in the target's own words.
+func onFamily(t *testing.T, test func(*scene)) {
+	t.Helper()
+	onEach(t, newestOf(majorsFrom(0)), isFamily, test)
+}
+
+// onFamilyOfEveryMajor does so on each PostgreSQL.
+func onFamilyOfEveryMajor(t *testing.T, since int, test func(*scene)) {
+	t.Helper()
+	onEach(t, majorsFrom(since), isFamily, test)
+}
+
+// onGreenplum runs a test whose subject is Greenplum itself, where there is one.
+func onGreenplum(t *testing.T, test func(*scene)) {
+	t.Helper()
+	onEach(t, newestOf(majorsFrom(0)), func(target string) bool { return target == "Greenplum" }, test)
+}
+
+func anyTarget(string) bool           { return true }
+func isClickHouse(target string) bool { return target == "ClickHouse" }
+func isFamily(target string) bool     { return !isClickHouse(target) }
 
 // onEverySource runs a test that writes to no target.
 func onEverySource(t *testing.T, since int, test func(*scene)) {
@@ -114,13 +139,13 @@ func onEverySource(t *testing.T, since int, test func(*scene)) {
 	}
 }
 
-func onEach(t *testing.T, majors []int, only string, test func(*scene)) {
+func onEach(t *testing.T, majors []int, wanted func(target string) bool, test func(*scene)) {
 	t.Helper()
 	t.Parallel()
 	for _, major := range majors {
 		for _, kind := range targets {
 			to := kind.of(major)
-			if to == nil || only != "" && kind.name != only {
+			if to == nil || !wanted(kind.name) {
 				continue
 			}
 			t.Run(fmt.Sprintf("PostgreSQL %d to %s", major, to), func(t *testing.T) {
@@ -146,7 +171,7 @@ func newestOf(majors []int) []int { return majors[len(majors)-1:] }
 
 // differs is what is one thing in ClickHouse and another in the PostgreSQL family.
 func differs[T any](s *scene, clickHouse, family T) T {
-	if s.target.String() == "ClickHouse" {
+	if isClickHouse(s.target.String()) {
 		return clickHouse
 	}
 	return family
@@ -270,3 +295,5 @@ func (s *scene) dropThere(table string) {
 	s.Helper()
 	s.warehouse("DROP TABLE %s", differs(s, quoteClickHouse(s.there(table))+" SYNC", s.there(table)))
 }
+
+func quoteLiteral(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -28,6 +28,7 @@ CREATE FUNCTION rnd.word(most int) RETURNS text LANGUAGE sql VOLATILE AS $$
 		WHEN p < 0.75 THEN 128 + q * 1919 WHEN p < 0.85 THEN 2048 + q * 53247 WHEN p < 0.9 THEN 57344 + q * 8191 ELSE 65536 + q * 1048575 END)::int), ''), '')
 	FROM (SELECT random() AS p, random() AS q FROM generate_series(1, (random() * most)::int)) x $$;
 CREATE FUNCTION rnd.plain() RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT 'w' || left(rnd.hex(), 1 + (random() * 8)::int) $$;
+CREATE FUNCTION rnd.clean(t text) RETURNS text LANGUAGE sql AS 'SELECT t';
 CREATE FUNCTION rnd.digits(most int) RETURNS text LANGUAGE sql VOLATILE AS $$
 	SELECT left(CASE WHEN random() < 0.5 THEN translate(h, 'abcdef', '000000') ELSE translate(h, 'abcdef', '999999') END, (random() * most)::int)
 	FROM (SELECT rnd.hex() || rnd.hex() AS h) x $$;
@@ -61,6 +62,11 @@ CREATE FUNCTION rnd.mood() RETURNS tv.mood LANGUAGE sql VOLATILE AS 'SELECT (enu
 CREATE FUNCTION rnd.nest() RETURNS tv.nest LANGUAGE sql VOLATILE AS $$
 	SELECT ROW(rnd.pair(), rnd.real8(), rnd.number(8, 2), rnd.stamp() AT TIME ZONE 'UTC', ARRAY[rnd.word(4), NULL, rnd.word(4)], rnd.bytes(), rnd.mood(), chr(1 + rnd.upto(126)::int)::"char", rnd.json()::jsonb)::tv.nest $$;
 `
+
+// cleanXML is for targets that read what they are given: what xmlelement makes of
+// some characters is no XML to them, nor to the server that has made it.
+const cleanXML = `CREATE OR REPLACE FUNCTION rnd.clean(t text) RETURNS text LANGUAGE sql AS $$
+	SELECT regexp_replace(t, '[\x01-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]', '', 'g') $$`
 
 // rangeBetween is a range of two values of an expression, sometimes empty or without
 // an end. It looks at n, so that it is evaluated for every row.
@@ -108,7 +114,7 @@ var generators = []generator{
 	{typ: "refcursor", expression: wordExpression + "::refcursor"},
 	{typ: "bytea", expression: "rnd.bytes()"},
 	{typ: "uuid", expression: "rnd.hex()::uuid"},
-	{typ: "xml", expression: "xmlelement(name a, xmlattributes(rnd.word(5) AS b), rnd.word(9))"},
+	{typ: "xml", expression: "xmlelement(name a, xmlattributes(rnd.clean(rnd.word(5)) AS b), rnd.clean(rnd.word(9)))"},
 	{typ: "json", expression: "rnd.json()::json"},
 	{typ: "jsonb", expression: "rnd.json()::jsonb"},
 	{typ: "jsonpath", expression: "('$.' || to_json(rnd.plain()) || '[' || rnd.upto(100) || '] ? (@ > ' || rnd.upto(9) || ')')::jsonpath"},

@@ -59,6 +59,6 @@ var numericSamples = []sample{
 	{typ: "numeric(5,80)", since: 15, column: text, values: printed("0."+zeroes(75)+"99999", "0."+zeroes(75)+"99999", "0", "0."+zeroes(80))},
 	{typ: "numeric", column: text, values: both(words("0 0.0 0.000 -0.0001 1 -5 10 100 1000 10000 9999 9999.9999 0.00001 1.50 1.500 100000000 12345678901234567890.1234567890 NaN"), printed(
 		"1e100", "1"+zeroes(100), "1e-100", "0."+zeroes(99)+"1", "-1e30", "-1"+zeroes(30), "1.5e-3", "0.0015", "+7", "7", "-0", "0", "00012.3400", "12.3400", "1e0", "1"))},
-	{typ: "numeric", since: 14, column: text, values: words("Infinity -Infinity")},
+	{typ: "numeric", since: 14, held: infiniteNumerics, column: text, values: words("Infinity -Infinity")},
 	{typ: "numeric(10,3)", since: 14, column: "Nullable(Decimal(10, 3))", values: words("1.125"), beyond: []string{"NaN"}},
 }

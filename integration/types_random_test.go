@@ -160,15 +160,15 @@ func randomSeed(t *testing.T) int64 {
 var tossing struct {
 	seed   int64
 	values int
-	majors []int
+	pairs  []string // of source and target
 }
 
 func tossedLine() string {
 	if tossing.values == 0 {
 		return ""
 	}
-	slices.Sort(tossing.majors)
-	return fmt.Sprintf("types: %d random values of PostgreSQL %v, the fewest of one version, with %s=%d\n", tossing.values, tossing.majors, seedEnv, tossing.seed)
+	slices.Sort(tossing.pairs)
+	return fmt.Sprintf("types: %d random values from PostgreSQL %s, the fewest of one pair, with %s=%d\n", tossing.values, strings.Join(tossing.pairs, ", "), seedEnv, tossing.seed)
 }
 
 // TestRandomValuesSurvive lets PostgreSQL make values of all types, brings the
@@ -179,6 +179,10 @@ func TestRandomValuesSurvive(t *testing.T) {
 	onEveryMajor(t, 12, func(s *scene) {
 		s.Logf("%s=%d", seedEnv, seed)
 		s.exec("%s", generatorsSetup)
+		s.extendTarget()
+		if s.transactional() {
+			s.exec("%s", cleanXML)
+		}
 		sent := newTossed("sent", s.major, func(f form) bool { return f != readAsText })
 		texts := newTossed("texts", s.major, func(f form) bool { return f == readAsText })
 		sent.rows = randomValues/(len(sent.columns)+len(texts.columns)) + 1
@@ -218,5 +222,5 @@ func (s *scene) enoughTossed(seed int64, values int) {
 	if tossing.seed = seed; tossing.values == 0 || values < tossing.values {
 		tossing.values = values
 	}
-	tossing.majors = append(tossing.majors, s.major)
+	tossing.pairs = append(tossing.pairs, fmt.Sprintf("%d to %s", s.major, s.target))
 }

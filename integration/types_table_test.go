@@ -19,6 +19,9 @@ type sample struct {
 	beyond []string
 	// single: no array of it is made.
 	single bool
+	// held is the first of the PostgreSQL family, as server_version_num has it,
+	// that holds the values; 0 where all do, never where not in every form.
+	held int
 }
 
 // form is how values are sent where the binary form is asked for.

@@ -14,14 +14,16 @@ var textSamples = []sample{
 	{typ: "char(5)", column: text, values: printed("ab", "ab   ", "", "     ", "abcde", "abcde", " b ", " b   ", "é", "é    ", "漢字🙂", "漢字🙂  ", "abcdefg", "abcde")},
 	{typ: "char", column: text, values: printed("a", "a", "", " ", "🙂", "🙂")},
 	{typ: "name", column: text, values: both(same(awkward[:12]...), printed(strings.Repeat("n", 70), strings.Repeat("n", 63)))},
-	{typ: `"char"`, column: text, values: both(same("a", "", `\`, " ", `"`, "'", "0"), printed("é", `\303`, "long", "l"))},
-	{typ: `"char"`, since: 16, column: text, values: words(`\351 \200 \377`)},
+	{typ: `"char"`, column: text, values: both(same("a", "", `\`, " ", `"`, "'", "0"), printed("long", "l"))},
+	{typ: `"char"`, held: never, column: text, values: printed("é", `\303`)},
+	{typ: `"char"`, since: 16, held: never, column: text, values: words(`\351 \200 \377`)},
 	{typ: "bytea", column: text, values: printed(`\x`, "", `\x616263`, "abc", `\x00`, "\x00", `\x00ff00fe`, "\x00\xff\x00\xfe", `\xC3A9`, "é", `\xc3`, "\xc3", `\\`, `\`, `a\001\377b`, "a\x01\xffb", `\x5c78`, `\x`)},
 	{typ: "refcursor", column: text, values: same(awkward[:8]...)},
 	{typ: "xml", column: text, values: both(same("<a>b</a>", "<a b=\"c\">d &amp; e</a>", "", "just text", `<?xml version="1.0" standalone="yes"?><é/>`, "<![CDATA[<x>]]>"),
 		printed(`<?xml version="1.0" encoding="UTF-8"?><a/>`, "<a/>"))},
 	{typ: "tsvector", column: text, values: both(same("", "'a':1A,2B 'b':3C,4", `'back\\slash' 'it''s' 'two words':16383`), printed("a b c", "'a' 'b' 'c'", "b:2 a:1 b:3", "'a':1 'b':2,3"))},
-	{typ: "tsquery", column: text, form: readAsText, values: printed("a & b | !c", "'a' & 'b' | !'c'", "'it''s':*A <-> b", "'it''s':*A <-> 'b'", "a:bc", "'a':BC", "!(a | b)", "!( 'a' | 'b' )", "", "")},
+	{typ: "tsquery", held: phrases, column: text, form: readAsText, values: printed("'it''s':*A <-> b", "'it''s':*A <-> 'b'")},
+	{typ: "tsquery", column: text, form: readAsText, values: printed("a & b | !c", "'a' & 'b' | !'c'", "a:bc", "'a':BC", "!(a | b)", "!( 'a' | 'b' )", "", "")},
 }
 
 const (
