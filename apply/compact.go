@@ -88,6 +88,11 @@ func (t *TableBatch) Appended(i int) bool {
 	return t.entries[i].flags&(fresh|deleted|unresolved) == fresh
 }
 
+// CameAndWent says that row i is Fresh and Deleted: what is there never had its key.
+func (t *TableBatch) CameAndWent(i int) bool {
+	return t.entries[i].flags&(fresh|deleted) == fresh|deleted
+}
+
 // Row reads row i into r, whose slices are used again.
 func (t *TableBatch) Row(i int, r *Row) {
 	e := &t.entries[i]

@@ -128,13 +128,15 @@ type Pacer interface {
 // Between the two nobody else sees what the calls do, and nil from one of them
 // promises nothing before Commit has returned nil. A *TableError, or a failure of
 // Prepare or Settle, undoes its own call alone; any other error undoes everything
-// since Begin, as Recall and Close do with what is open.
+// since Begin, as Rollback, Recall and Close do with what is open.
 type Transactional interface {
 	// Begin opens a transaction, or goes on with the one that is open.
 	Begin(ctx context.Context) error
 	// Commit ends it; on an error it may or may not have come to pass, and Recall
 	// tells.
 	Commit(ctx context.Context) error
+	// Rollback undoes what is open, if anything is, so that nobody waits for it.
+	Rollback(ctx context.Context)
 }
 
 // Settler is a Target that has something left to do when a table's copy is whole.

@@ -28,8 +28,8 @@ var middles = []struct {
 		name:   "a type that is made in it",
 		setup:  `CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE log (v text); INSERT INTO t VALUES (1, 'old')`,
 		before: `INSERT INTO t VALUES (2, 'before'); INSERT INTO log VALUES ('before')`,
-		after: `CREATE TYPE kind AS ENUM ('a', 'b'); CREATE TYPE pair AS (k kind, n int); ALTER TABLE t ADD k kind DEFAULT 'a', ADD p pair[]; ALTER TABLE log ADD p pair;
-			INSERT INTO t VALUES (3, 'after', 'b', ARRAY['(a,1)', NULL, '(,)']::pair[]); UPDATE t SET v = 'changed' WHERE id = 1; INSERT INTO log VALUES ('after', '(b,2)')`,
+		after: `CREATE TYPE kind AS ENUM ('a', 'b'); CREATE TYPE pair AS (k kind, n int); ALTER TABLE t ADD k kind DEFAULT 'a', ADD p pair, ADD l kind[]; ALTER TABLE log ADD p pair;
+			INSERT INTO t VALUES (3, 'after', 'b', '(a,1)', '{a,NULL,b}'); UPDATE t SET v = 'changed' WHERE id = 1; INSERT INTO log VALUES ('after', '(b,2)')`,
 		tables: []string{"t", "log"},
 	},
 	{

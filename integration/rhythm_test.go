@@ -35,7 +35,8 @@ var rhythms = []rhythm{
 		p.wrap = func(target apply.Target) apply.Target {
 			var script []applytest.Fault
 			for _, nth := range []int{1, 3} {
-				script = append(script, applytest.Fault{Method: applytest.Apply, Nth: nth, Kind: applytest.FailAfter})
+				script = append(script, applytest.Fault{Method: applytest.Apply, Nth: nth, Kind: applytest.FailAfter},
+					applytest.Fault{Method: applytest.Commit, Nth: nth, Kind: applytest.FailAfter})
 			}
 			return applytest.NewFaulty(target, script...).Wrapped()
 		}

@@ -57,11 +57,14 @@ func newScene(t *testing.T, major int, server *sandbox.Postgres, target target) 
 		if s.reader != nil {
 			s.reader.close()
 		}
+		clean := s.clean
 		if t.Failed() {
 			t.Logf("the pipeline's log:\n%s", s.logged)
-			return
+			if clean = s.leaveNothing; target == nil || !target.outlives() {
+				return
+			}
 		}
-		if err := s.clean(); err != nil {
+		if err := clean(); err != nil {
 			s.Errorf("clean up: %v", err)
 		}
 	})
@@ -92,10 +95,15 @@ func (s *scene) clean() error {
 			return err
 		}
 	}
+	return s.leaveNothing()
+}
+
+// leaveNothing removes the database in the target.
+func (s *scene) leaveNothing() error {
 	if s.target == nil {
 		return nil
 	}
-	return s.target.drop(ctx, s.database())
+	return s.target.drop(context.Background(), s.database())
 }
 
 // connect opens a connection of the superuser, closed at the test's end.

@@ -22,6 +22,7 @@ func (clickHouse) String() string                       { return "ClickHouse" }
 func (clickHouse) product() string                      { return "ClickHouse" }
 func (clickHouse) dsn(database string) string           { return servers.clickhouse.DSN(database) }
 func (clickHouse) addr() string                         { return servers.clickhouse.NativeAddr() }
+func (clickHouse) outlives() bool                       { return false }
 func (clickHouse) create(context.Context, string) error { return nil }
 
 func (clickHouse) drop(ctx context.Context, database string) error {

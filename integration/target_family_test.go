@@ -39,6 +39,7 @@ const (
 
 func (f family) String() string             { return f.label }
 func (f family) product() string            { return "the target" }
+func (f family) outlives() bool             { return f.scheme == "greenplum" }
 func (f family) addr() string               { return f.host }
 func (f family) dsn(database string) string { return f.as(f.scheme, f.user, database) }
 

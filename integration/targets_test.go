@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,8 @@ type house interface {
 	// create makes a database, where that is not the program's to do.
 	create(ctx context.Context, database string) error
 	drop(ctx context.Context, database string) error
+	// outlives says that the server is there when the tests are over.
+	outlives() bool
 	// read opens a database that is there.
 	read(ctx context.Context, database string) (reader, error)
 }
@@ -180,8 +183,9 @@ func differs[T any](s *scene, clickHouse, family T) T {
 // transactional says that a reader of the target sees whole transactions.
 func (s *scene) transactional() bool { return differs(s, false, true) }
 
-// database is the scene's in the target.
-func (s *scene) database() string  { return s.name + "_copy" }
+// database is the scene's in the target. A server that outlives the tests may hold
+// those of others.
+func (s *scene) database() string  { return fmt.Sprintf("%s_copy_%d", s.name, os.Getpid()) }
 func (s *scene) targetDSN() string { return s.target.dsn(s.database()) }
 
 // there is what a table of schema public is called in the target.

@@ -348,6 +348,9 @@ func (a *attempt) undo(ctx context.Context) error {
 
 func (a *attempt) close(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
+	if tx, ok := a.p.target.(apply.Transactional); ok {
+		tx.Rollback(ctx) // the next attempt may be long in coming
+	}
 	if a.conn != nil {
 		_ = a.conn.Close(ctx)
 	}

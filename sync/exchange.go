@@ -23,6 +23,7 @@ type exchange struct {
 	whole   bool      // the end of a transaction with rows is in it
 	inside  bool      // rows of a transaction have come, and its end has not
 	awaited bool      // the apply loop waits for that end
+	owed    bool      // the apply loop has a part of it: its end is due also when nothing more of it comes
 	commit  time.Time // of the transaction being gathered
 	failed  []failure // tables that the gather loop could not go on with
 
@@ -106,8 +107,8 @@ func (x *exchange) advance(to change.LSN, commit time.Time) {
 	if to > x.filling.Watermark {
 		x.filling.Watermark = to
 	}
-	if !x.whole && !x.filling.Empty() && !commit.IsZero() {
-		x.whole = true
+	if !x.whole && (!x.filling.Empty() || x.owed) && !commit.IsZero() {
+		x.whole, x.owed = true, false
 		x.signal()
 	}
 	if first || x.awaited || x.until != 0 && to >= x.until {
@@ -164,7 +165,7 @@ func (x *exchange) take() (b *apply.Batch, failed []failure, ok bool) {
 	b, failed = x.filling, x.failed
 	x.filling, x.spare = x.spare, nil
 	if x.inside {
-		b.Partial = true
+		b.Partial, x.owed = true, true
 		x.filling.Watermark, b.Watermark = b.Watermark, 0
 	}
 	x.sealed, x.whole, x.failed = false, false, nil

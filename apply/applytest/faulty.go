@@ -100,6 +100,8 @@ type faultyTransactional struct {
 
 func (f faultyTransactional) Begin(ctx context.Context) error { return f.tx.Begin(ctx) }
 
+func (f faultyTransactional) Rollback(ctx context.Context) { f.tx.Rollback(ctx) }
+
 func (f faultyTransactional) Commit(ctx context.Context) error {
 	return f.strike(ctx, Commit, func() error { return f.tx.Commit(ctx) })
 }

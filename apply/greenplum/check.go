@@ -135,7 +135,7 @@ func execute(ctx context.Context, conn *pgx.Conn, statements []statement) error 
 	return nil
 }
 
-// apply.CheckKey tells how rows are told apart, and warns where that is slow.
+// checkKey tells how rows are told apart, and warns where that is slow.
 func (l *looked) checkKey(s *server) fault.Finding {
 	p := l.plan
 	f := fault.Finding{Check: apply.CheckKey, On: p.table.Name, Seen: "rows are told apart by the primary key"}
@@ -152,7 +152,7 @@ func (l *looked) checkKey(s *server) fault.Finding {
 	return f
 }
 
-// apply.CheckTypes warns of values that are kept as text only because the target lacks an
+// checkTypes warns of values that are kept as text only because the target lacks an
 // extension. What is lost by nature is told by Plan.
 func (l *looked) checkTypes(s *server) fault.Finding {
 	f := fault.Finding{Check: apply.CheckTypes, On: l.plan.table.Name, Seen: "every value is kept, or refused by on_unrepresentable"}

@@ -44,8 +44,13 @@ var (
 // ready gives the main connection for a write, by the owner.
 func (t *Target) ready(ctx context.Context) (*pgx.Conn, error) {
 	conn, err := t.connection(ctx)
-	if err != nil || t.me() != "" {
-		return conn, err
+	switch {
+	case err != nil:
+		return nil, err
+	case t.gone:
+		return nil, errGone
+	case t.me() != "":
+		return conn, nil
 	}
 	if err := t.take(ctx, conn); err != nil {
 		return nil, t.failed(ctx, "take up pipeline "+t.opts.Pipeline, err)

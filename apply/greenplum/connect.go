@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 )
 
@@ -22,7 +23,7 @@ func Open(ctx context.Context, opts Options) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Target{opts: opts, config: config, log: opts.Log, staged: map[*plan]*stage{}, asked: map[string]bool{}, plans: map[string]*plan{}, logged: map[[3]string]bool{}}
+	t := &Target{opts: opts, config: config, log: opts.Log, staged: map[*plan]*stage{}, asked: map[string]bool{}, plans: map[*apply.Table]*plan{}, prepared: map[string][]*apply.Table{}, drafts: map[string]*plan{}, logged: map[[3]string]bool{}}
 	if t.log == nil {
 		t.log = slog.Default()
 	}
@@ -74,6 +75,8 @@ func sessionSettings() map[string]string {
 		// where PostgreSQL's is 4.
 		"enable_nestloop": "on", "random_page_cost": "4",
 		"work_mem": "64MB",
+		// Locks of a process that is gone with its machine are not held for hours.
+		"tcp_keepalives_idle": "60", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "6",
 		// A table is of the storage that is asked for, whatever the database's own.
 		"default_table_access_method": "heap", "gp_default_storage_options": "appendonly=false", "default_with_oids": "off",
 	} {

@@ -104,6 +104,5 @@ func (s *server) bind(ctx context.Context, conn *pgx.Conn, p *plan) error {
 			c.rewrite = r.of(c.source.Type)
 		}
 	}
-	p.prepared = true
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/typemap"
 )
 
@@ -108,7 +109,11 @@ func (e *encoder) value(dst []byte, i int, d change.Datum) ([]byte, error) {
 	case e.text:
 		return e.textValue(dst, i, d)
 	case c.asText && d.Format == change.Binary:
-		return sized(dst, func(dst []byte) ([]byte, error) { return e.print(dst, i, d) })
+		out, err := sized(dst, func(dst []byte) ([]byte, error) { return e.print(dst, i, d) })
+		if err != nil {
+			return nil, e.broken(i, err)
+		}
+		return out, nil
 	case c.asText:
 	case d.Format == change.Text:
 		return dst, errForm
@@ -135,12 +140,17 @@ func sized(dst []byte, value func([]byte) ([]byte, error)) ([]byte, error) {
 	return dst, nil
 }
 
+// broken is the error of bytes that are no value of the column's type.
+func (e *encoder) broken(i int, err error) error {
+	return fault.Permanent(fmt.Errorf("column %s: %w", e.plan.columns[i].name, err), "the source has sent what its type does not hold")
+}
+
 // refused does with a value that the column cannot hold what the user wants.
 func (e *encoder) refused(dst []byte, i int, d change.Datum, err error) ([]byte, error) {
 	c := e.plan.columns[i]
 	var r *refusal
 	if !errors.As(err, &r) {
-		return nil, err
+		return nil, e.broken(i, err)
 	}
 	switch {
 	case c.policy == apply.MakeNull && !c.notNull:
@@ -164,7 +174,7 @@ func (e *encoder) textValue(dst []byte, i int, d change.Datum) ([]byte, error) {
 	if d.Format == change.Binary {
 		text, err := e.print(nil, i, d)
 		if err != nil {
-			return nil, err
+			return nil, e.broken(i, err)
 		}
 		value = text
 	}

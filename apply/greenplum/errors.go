@@ -27,7 +27,6 @@ var passing = map[string]string{
 	"57P01": "", // admin_shutdown
 	"57P02": "", // crash_shutdown
 	"57P03": "", // cannot_connect_now
-	"57P04": "", // database_dropped
 	"57P05": "", // idle_session_timeout
 	"25P02": "", // what failed the transaction was told before
 }
@@ -37,6 +36,7 @@ var lasting = map[string]string{
 	"28":    "check user and password in the target's DSN, and that pg_hba.conf lets this user in from this machine",
 	"3D000": "check the database's name in the target's DSN, or create it",
 	"42501": "`pgsluice check` tells which right is missing, and the statement that gives it",
+	"57P04": "the target's database was dropped",
 	"25006": "the target is a standby, or is set to be read only: name the server that takes writes",
 }
 
@@ -75,6 +75,13 @@ func (t *Target) failed(ctx context.Context, doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, judge(err))
 }
 
+// ofTheWire says that an error without an answer of the server's is about the
+// connection, and not about what was to be sent or read.
+func ofTheWire(err error) bool {
+	var connect *pgconn.ConnectError
+	return fault.Retryable(err) || pgconn.Timeout(err) || pgconn.SafeToRetry(err) || errors.As(err, &connect)
+}
+
 func judge(err error) error {
 	var judged *fault.Error
 	if errors.As(err, &judged) {
@@ -82,6 +89,9 @@ func judge(err error) error {
 	}
 	var answer *pgconn.PgError
 	if !errors.As(err, &answer) {
+		if !ofTheWire(err) {
+			return fault.Permanent(err, "")
+		}
 		return fault.Advise(fault.Retry(postgres.Cause(err)), "see that the server runs, listens on that address and lets this machine in (listen_addresses, pg_hba.conf, firewall)")
 	}
 	if remedy, ok := remedyOf(passing, answer.Code); ok {

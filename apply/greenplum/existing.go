@@ -21,8 +21,7 @@ type found struct {
 	columns           map[string]*foundColumn
 	order             []string
 	unique            []uniqueIndex
-	// hashed says that rows are distributed by columns: those of distribution.
-	hashed       bool
+	// distribution are the columns that rows are distributed by; none: at random.
 	distribution []string
 }
 
@@ -103,12 +102,9 @@ func (s *server) describeUnique(ctx context.Context, conn *pgx.Conn, f *found) e
 // describeDistribution reads gp_distribution_policy. Nothing stands there for what
 // lies on the coordinator alone.
 func (f *found) describeDistribution(ctx context.Context, conn *pgx.Conn) error {
-	var policy string
-	err := conn.QueryRow(ctx, `SELECT d.policytype::text,
-			ARRAY(SELECT a.attname::text FROM unnest(string_to_array(d.distkey::text, ' ')::int2[]) WITH ORDINALITY AS k(attnum, place)
+	err := conn.QueryRow(ctx, `SELECT ARRAY(SELECT a.attname::text FROM unnest(string_to_array(d.distkey::text, ' ')::int2[]) WITH ORDINALITY AS k(attnum, place)
 				JOIN pg_catalog.pg_attribute a ON a.attrelid = d.localoid AND a.attnum = k.attnum ORDER BY k.place)
-		FROM pg_catalog.gp_distribution_policy d WHERE d.localoid = $1`, f.oid).Scan(&policy, &f.distribution)
-	f.hashed = policy == "p" && len(f.distribution) > 0
+		FROM pg_catalog.gp_distribution_policy d WHERE d.localoid = $1`, f.oid).Scan(&f.distribution)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}

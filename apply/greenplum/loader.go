@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -167,16 +169,25 @@ func (t *Target) blame(ctx context.Context, table *apply.Table, doing string, er
 	return err
 }
 
+// spare is a connection that a copy has left, since when.
+type spare struct {
+	conn  *pgx.Conn
+	since time.Time
+}
+
+// spareFor is how long one waits for the next copy. Then it may be cut off already,
+// and where nothing is loaded any more it only costs the server.
+const spareFor = 5 * time.Second
+
 // borrow gives a connection for a copy.
 func (t *Target) borrow(ctx context.Context) (*pgx.Conn, error) {
+	t.closeSpares(ctx)
 	t.mu.Lock()
-	for n := len(t.spare); n > 0; n = len(t.spare) {
-		conn := t.spare[n-1]
+	if n := len(t.spare); n > 0 {
+		conn := t.spare[n-1].conn
 		t.spare = t.spare[:n-1]
-		if !conn.IsClosed() {
-			t.mu.Unlock()
-			return conn, nil
-		}
+		t.mu.Unlock()
+		return conn, nil
 	}
 	t.mu.Unlock()
 	return t.connect(ctx)
@@ -188,7 +199,22 @@ func (t *Target) giveBack(conn *pgx.Conn) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.spare = append(t.spare, conn)
+	t.spare = append(t.spare, spare{conn, time.Now()})
+}
+
+// closeSpares closes those that have waited for long.
+func (t *Target) closeSpares(ctx context.Context) {
+	t.mu.Lock()
+	n := 0
+	for n < len(t.spare) && time.Since(t.spare[n].since) > spareFor {
+		n++
+	}
+	old := t.spare[:n]
+	t.spare = slices.Clone(t.spare[n:])
+	t.mu.Unlock()
+	for _, s := range old {
+		_ = s.conn.Close(ctx)
+	}
 }
 
 // report passes adjusted values on, and logs each kind once.

@@ -52,9 +52,13 @@ func (t *Target) applyTable(ctx context.Context, conn *pgx.Conn, tb *apply.Table
 	}
 	var added, merged []int32
 	for i := range tb.Len() {
-		if tb.Appended(i) && (!tb.Table.Shared || len(p.key) == 0) {
+		switch believed := !tb.Table.Shared || len(p.key) == 0; {
+		case believed && tb.Appended(i):
 			added = append(added, int32(i))
-		} else {
+		case believed && tb.CameAndWent(i):
+			// Equal keys can be written in two ways (1.0 and 1.00): to delete what was
+			// never there could hit another row.
+		default:
 			merged = append(merged, int32(i))
 		}
 	}
@@ -66,8 +70,15 @@ func (t *Target) applyTable(ctx context.Context, conn *pgx.Conn, tb *apply.Table
 	}
 	rows := newEncoder(p)
 	err = copyRows(ctx, conn, p.quoted+p.columnList(), rows, tb, added, func(dst []byte, r *apply.Row) ([]byte, error) { return rows.row(dst, r.Values) })
-	t.report(p, rows.adjusted)
+	t.note(p, rows)
 	return err
+}
+
+// note keeps what was adjusted until the transaction is committed.
+func (t *Target) note(p *plan, e *encoder) {
+	if len(e.adjusted) > 0 {
+		t.tx.adjusted = append(t.tx.adjusted, adjusting{p, e.adjusted})
+	}
 }
 
 // aboutLabels has the stream begin again when an enum has got a label, once: if the
@@ -158,7 +169,7 @@ func (t *Target) merge(ctx context.Context, conn *pgx.Conn, p *plan, tb *apply.T
 	if err := copyRows(ctx, conn, s.name, e, tb, rows, func(dst []byte, r *apply.Row) ([]byte, error) { return s.append(e, dst, r) }); err != nil {
 		return err
 	}
-	t.report(p, e.adjusted)
+	t.note(p, e)
 	if err := s.fill(ctx, conn); err != nil {
 		return err
 	}
@@ -167,12 +178,7 @@ func (t *Target) merge(ctx context.Context, conn *pgx.Conn, p *plan, tb *apply.T
 			return err
 		}
 	}
-	if err := s.update(ctx, conn); err != nil {
-		return err
-	}
-	// The next batch can be one of the same transaction.
-	_, err = conn.Exec(ctx, "TRUNCATE TABLE "+s.name)
-	return err
+	return s.update(ctx, conn)
 }
 
 // fill gets the unchanged values of rows that have a new key.
@@ -211,6 +217,8 @@ func (s *stage) update(ctx context.Context, conn *pgx.Conn) error {
 		}
 		switch {
 		case updated == want:
+		case updated > want:
+			return errTwice
 		case gap == 0:
 			missing = true
 		default:
@@ -226,6 +234,9 @@ func (s *stage) update(ctx context.Context, conn *pgx.Conn) error {
 		if err != nil {
 			return err
 		}
+		if updated > want {
+			return errTwice
+		}
 		if updated < want {
 			return s.lost(ctx, conn, s.filterCases(), "c%d")
 		}
@@ -236,6 +247,9 @@ func (s *stage) update(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, s.insertSQL())
 	return err
 }
+
+var errTwice = fault.Permanent(errors.New("a key of the source is in the target's table more than once"),
+	"somebody has changed the target's table: start pgsluice again, and the table is copied anew")
 
 // maxGaps bounds the UPDATEs of one batch. Beyond it the server looks at each row
 // which columns stay.
@@ -260,6 +274,9 @@ func (s *stage) lost(ctx context.Context, conn *pgx.Conn, filter, key string) er
 	var text string
 	err := conn.QueryRow(ctx, fmt.Sprintf("SELECT pg_catalog.concat_ws(', ', %s) FROM %s s WHERE %s AND NOT EXISTS (SELECT 1 FROM %s t WHERE %s) LIMIT 1",
 		strings.Join(printed, ", "), s.name, filter, s.plan.quoted, s.match(key))).Scan(&text)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errTwice
+	}
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ type plan struct {
 	table *apply.Table
 	// schema and name are the target's, quoted names it in a statement.
 	schema, name, quoted string
+	pipeline             string
 	columns              []*column
 	// key are places in columns, in the order of the source's key.
 	key []int
@@ -37,10 +38,6 @@ type plan struct {
 	made []*change.Type
 	// types are those of them that the target has, by Name.
 	types map[string]typeFact
-	// prepared: it has been held against the target, and rewrite knows the types
-	// that are there.
-	prepared bool
-	older    *plan // see Target.keep
 }
 
 // column is one column of a plan.
@@ -115,7 +112,7 @@ func (t *Target) newPlan(table *apply.Table) (*plan, error) {
 
 func (s *server) newPlan(table *apply.Table, opts *Options) (*plan, error) {
 	rel := table.Relation
-	p := &plan{table: table, key: rel.Key, octalChars: s.octalChars()}
+	p := &plan{table: table, pipeline: opts.Pipeline, key: rel.Key, octalChars: s.octalChars()}
 	var err error
 	if p.schema, p.name, err = parseName(table.Name); err != nil {
 		return nil, err

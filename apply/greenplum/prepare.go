@@ -102,7 +102,8 @@ func (t *Target) surveyTable(ctx context.Context, conn *pgx.Conn, p *plan, exist
 		}
 		w.add(adding...)
 	}
-	if !w.own.whole && !w.own.joined && existing != apply.DiscardOlder {
+	// A copy never begins while a transaction of the stream is open.
+	if !w.own.whole && !w.own.joined && existing != apply.DiscardOlder && !t.tx.open {
 		w.add(t.server.makeAside(p)...)
 	}
 	return nil
@@ -252,7 +253,7 @@ func (t *Target) Drop(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	p := &plan{schema: schema, name: table, quoted: quoted(schema, table)}
+	p := &plan{pipeline: t.opts.Pipeline, schema: schema, name: table, quoted: quoted(schema, table)}
 	return t.within(ctx, "drop table "+name, func(conn *pgx.Conn) error {
 		oid, err := relationOID(ctx, conn, schema, table)
 		if err == nil {

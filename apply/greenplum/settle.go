@@ -46,7 +46,7 @@ func (t *Target) Settle(ctx context.Context, table *apply.Table) error {
 
 // aside is where copied rows wait whose table holds others.
 func (p *plan) aside() string {
-	return quoted(stateSchema, asideName(p.schema, p.name))
+	return quoted(stateSchema, asideName(p.pipeline, p.schema, p.name))
 }
 
 // joinAside are the statements that bring the rows from there. Of a key that both
@@ -76,9 +76,10 @@ func (p *plan) columnList() string {
 	return " (" + strings.Join(names, ", ") + ")"
 }
 
-// asideName is short enough whatever the table's name is.
-func asideName(schema, table string) string {
+// asideName is short enough whatever the table's name is, and of one pipeline: others
+// can copy into the table too.
+func asideName(pipeline, schema, table string) string {
 	sum := fnv.New64a()
-	sum.Write([]byte(schema + "\x00" + table))
+	sum.Write([]byte(pipeline + "\x00" + schema + "\x00" + table))
 	return fmt.Sprintf("load_%016x", sum.Sum64())
 }

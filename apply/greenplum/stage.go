@@ -25,6 +25,8 @@ type stage struct {
 	// made in the transaction that is open: should it come to nothing, so does the
 	// staging table.
 	made bool
+	// used: the open transaction has put rows into it.
+	used bool
 	// gaps number the sets of columns that are Unchanged in some row of the batch
 	// at hand: a row's _gap is the number, 0 for none.
 	gaps  map[string]int
@@ -61,6 +63,12 @@ const maxStages = 64
 func (t *Target) stageOf(ctx context.Context, conn *pgx.Conn, p *plan) (*stage, error) {
 	if s := t.staged[p]; s != nil {
 		s.reset()
+		if s.used {
+			if _, err := conn.Exec(ctx, "TRUNCATE TABLE "+s.name); err != nil {
+				return nil, err
+			}
+		}
+		s.used = true
 		return s, nil
 	}
 	if len(t.staged) >= maxStages {
@@ -72,7 +80,7 @@ func (t *Target) stageOf(ctx context.Context, conn *pgx.Conn, p *plan) (*stage, 
 		}
 	}
 	t.stages++
-	s := &stage{plan: p, made: true, name: fmt.Sprintf("pg_temp.stage_%d", t.stages)}
+	s := &stage{plan: p, made: true, used: true, name: fmt.Sprintf("pg_temp.stage_%d", t.stages)}
 	if _, err := conn.Exec(ctx, s.create(t.server)); err != nil {
 		return nil, fmt.Errorf("make a staging table: %w", err)
 	}
@@ -81,14 +89,22 @@ func (t *Target) stageOf(ctx context.Context, conn *pgx.Conn, p *plan) (*stage, 
 	return s, nil
 }
 
-// stagesAre tells what has become of the staging tables that the transaction has
-// made.
+// stagesAre tells the staging tables that the transaction is over, committed or not:
+// they are empty, and those that it has made are there only if it was.
 func (t *Target) stagesAre(kept bool) {
+	if !kept {
+		t.forgetMade()
+	}
+	for _, s := range t.staged {
+		s.made, s.used = false, false
+	}
+}
+
+func (t *Target) forgetMade() {
 	for p, s := range t.staged {
-		if s.made && !kept {
+		if s.made {
 			delete(t.staged, p)
 		}
-		s.made = false
 	}
 }
 

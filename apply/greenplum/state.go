@@ -50,11 +50,12 @@ func (t *Target) createState(ctx context.Context, conn *pgx.Conn) error {
 
 // Recall implements [apply.Target].
 func (t *Target) Recall(ctx context.Context, pipeline string) (apply.State, error) {
-	t.rollback(ctx)
+	t.undo(ctx)
 	conn, err := t.connection(ctx)
 	if err != nil {
 		return apply.State{}, err
 	}
+	t.gone = false
 	s, err := t.recall(ctx, conn, pipeline)
 	if noState(err) {
 		return apply.State{}, nil

@@ -44,17 +44,22 @@ type Target struct {
 	main  *pgx.Conn
 	tx    transaction
 	claim claim
+	gone  bool // see errGone
 	// staged are the staging tables of the main connection.
 	staged map[*plan]*stage
 	stages int // that there have been
 	// asked are the tables, by name, for whose enums the source was asked again.
 	asked map[string]bool
 
-	mu     sync.Mutex // guards what follows
-	owner  string     // who the pipeline was claimed as; empty: it was not
-	spare  []*pgx.Conn
-	plans  map[string]*plan
-	logged map[[3]string]bool
+	mu    sync.Mutex // guards what follows
+	owner string     // who the pipeline was claimed as; empty: it was not
+	spare []spare
+	// plans are by the table that was prepared, prepared those tables by name, the
+	// oldest first, and drafts by name too.
+	plans    map[*apply.Table]*plan
+	prepared map[string][]*apply.Table
+	drafts   map[string]*plan
+	logged   map[[3]string]bool
 }
 
 var (
@@ -75,8 +80,8 @@ func (t *Target) Close() error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, conn := range t.spare {
-		errs = append(errs, conn.Close(ctx))
+	for _, s := range t.spare {
+		errs = append(errs, s.conn.Close(ctx))
 	}
 	t.spare = nil
 	return errors.Join(errs...)

@@ -20,16 +20,28 @@ type transaction struct {
 	touched bool
 	// watermark is what its commit moves the pipeline to; 0: nowhere.
 	watermark change.LSN
+	// adjusted are values that were not kept as they were, to be told of when it
+	// is committed.
+	adjusted []adjusting
 }
+
+// adjusting is what was adjusted in one batch of a table.
+type adjusting struct {
+	plan   *plan
+	values map[adjustment]int64
+}
+
+// errGone: what was open is lost, or nobody knows whether it was committed. Whoever
+// went on would leave it out, or do it again.
+var errGone = fault.Retry(errors.New("the connection to the target was lost, and with it what was under way"))
 
 // connection is the main connection, opened anew where it was lost.
 func (t *Target) connection(ctx context.Context) (*pgx.Conn, error) {
 	if t.main != nil && !t.main.IsClosed() {
 		return t.main, nil
 	}
-	if t.tx.open {
-		t.tx = transaction{}
-		return nil, fault.Retry(errors.New("the connection to the target was lost in the middle of a transaction"))
+	if t.tx.open || t.me() != "" {
+		t.goneAway()
 	}
 	t.staged = map[*plan]*stage{}
 	conn, err := t.connect(ctx)
@@ -37,6 +49,14 @@ func (t *Target) connection(ctx context.Context) (*pgx.Conn, error) {
 		t.main = conn
 	}
 	return conn, err
+}
+
+// goneAway: nothing more is written before Recall has told what is there. A commit
+// that is still on its way to the server moves the pipeline's turn, and so this
+// process has to take it up again.
+func (t *Target) goneAway() {
+	t.gone, t.tx, t.claim = true, transaction{}, claim{}
+	t.setOwner("")
 }
 
 // Begin implements [apply.Transactional].
@@ -48,6 +68,7 @@ func (t *Target) Begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.closeSpares(ctx)
 	if _, err := conn.Exec(ctx, "BEGIN"); err != nil {
 		return t.failed(ctx, "begin a transaction", err)
 	}
@@ -57,21 +78,37 @@ func (t *Target) Begin(ctx context.Context) error {
 
 // Commit implements [apply.Transactional].
 func (t *Target) Commit(ctx context.Context) error {
-	conn, err := t.connection(ctx)
+	conn, err := t.ready(ctx)
 	if err != nil {
 		return err
 	}
-	if err = t.moveOn(ctx, conn); err == nil {
+	return t.failed(ctx, "commit", t.conclude(ctx, conn))
+}
+
+// conclude commits, with the pipeline's turn. After an error nobody knows whether
+// it came to that.
+func (t *Target) conclude(ctx context.Context, conn *pgx.Conn) error {
+	err := t.moveOn(ctx, conn)
+	if err == nil {
 		err = end(ctx, conn)
 	}
-	t.tx = transaction{}
 	if err != nil {
-		t.rollback(ctx)
-		return t.failed(ctx, "commit", err)
+		t.undo(ctx)
+		if !errors.Is(err, errTaken) {
+			t.goneAway()
+		}
+		return err
 	}
+	for _, a := range t.tx.adjusted {
+		t.report(a.plan, a.values)
+	}
+	t.tx = transaction{}
 	t.stagesAre(true)
 	return nil
 }
+
+// Rollback implements [apply.Transactional].
+func (t *Target) Rollback(ctx context.Context) { t.undo(ctx) }
 
 // end commits. A server that has given the transaction up answers a COMMIT with
 // ROLLBACK, and not with an error.
@@ -83,9 +120,9 @@ func end(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// rollback undoes what is open. Where it cannot, the connection goes, and with it
-// what is open.
-func (t *Target) rollback(ctx context.Context) {
+// undo undoes what is open. Where it cannot, the connection goes, and with it what
+// is open.
+func (t *Target) undo(ctx context.Context) {
 	t.tx = transaction{}
 	t.stagesAre(false)
 	if t.main == nil || t.main.IsClosed() || t.main.PgConn().TxStatus() == 'I' {
@@ -111,12 +148,12 @@ func (t *Target) within(ctx context.Context, doing string, do func(*pgx.Conn) er
 		err = t.alone(ctx, conn, do)
 	case !t.tx.touched:
 		if err = do(conn); err != nil { // nothing else is in it
-			t.rollback(ctx)
-			if !conn.IsClosed() {
-				if _, again := conn.Exec(ctx, "BEGIN"); again == nil {
-					t.tx = transaction{open: true}
-				}
+			t.undo(ctx)
+			if _, again := conn.Exec(ctx, "BEGIN"); again != nil {
+				t.goneAway()
+				return t.failed(ctx, doing, errGone)
 			}
+			t.tx = transaction{open: true}
 		}
 	default:
 		err = t.apart(ctx, conn, do)
@@ -131,19 +168,11 @@ func (t *Target) alone(ctx context.Context, conn *pgx.Conn, do func(*pgx.Conn) e
 	if err == nil {
 		err = do(conn)
 	}
-	if err == nil {
-		err = t.moveOn(ctx, conn)
-	}
-	if err == nil {
-		err = end(ctx, conn)
-	}
-	t.tx = transaction{}
 	if err != nil {
-		t.rollback(ctx)
-	} else {
-		t.stagesAre(true)
+		t.undo(ctx)
+		return err
 	}
-	return err
+	return t.conclude(ctx, conn)
 }
 
 // apart runs do under a savepoint.
@@ -151,17 +180,19 @@ func (t *Target) apart(ctx context.Context, conn *pgx.Conn, do func(*pgx.Conn) e
 	if _, err := conn.Exec(ctx, "SAVEPOINT one_call"); err != nil {
 		return err
 	}
-	watermark := t.tx.watermark
+	watermark, adjusted := t.tx.watermark, len(t.tx.adjusted)
 	err := do(conn)
 	if err == nil {
 		_, err = conn.Exec(ctx, "RELEASE SAVEPOINT one_call")
 		return err
 	}
-	t.tx.watermark = watermark
-	t.stagesAre(false) // what was made in the calls before is made again
+	t.tx.watermark, t.tx.adjusted = watermark, t.tx.adjusted[:adjusted]
+	t.forgetMade() // what was made in the calls before is made again
 	// With the caller's context gone the transaction goes too.
-	if _, undo := conn.Exec(ctx, "ROLLBACK TO SAVEPOINT one_call; RELEASE SAVEPOINT one_call", pgx.QueryExecModeSimpleProtocol); undo != nil {
-		t.rollback(ctx)
+	if _, undoing := conn.Exec(ctx, "ROLLBACK TO SAVEPOINT one_call; RELEASE SAVEPOINT one_call", pgx.QueryExecModeSimpleProtocol); undoing != nil {
+		t.undo(ctx)
+		t.goneAway()
+		return errGone
 	}
 	return err
 }

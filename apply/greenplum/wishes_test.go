@@ -125,7 +125,7 @@ func TestWhichColumnsAreAskedForInBinary(t *testing.T) {
 		{"and as text", tree, "text", true, true},
 		{"a type that the source does not send", sendless, "", false, false},
 	} {
-		target := &Target{server: greenplum6(), plans: map[string]*plan{}}
+		target := &Target{server: greenplum6(), drafts: map[string]*plan{}}
 		table := tableOf("t", 1, "id", int4Type, "c", c.typ)
 		if c.wish != "" {
 			table.Wishes.Types = map[string]string{"c": c.wish}

@@ -14,6 +14,6 @@ UPDATE "public"."orders" t SET "note" = CASE WHEN s._gap IN (17) THEN t."note" E
 
 INSERT INTO "public"."orders" ("tenant", "id", "note", "the ""doc""") SELECT s.c0, s.c1, s.c2, s.c3 FROM pg_temp.stage_1 s WHERE (s._how = 2 AND s._gap = 0 OR s._how = 3) AND NOT EXISTS (SELECT 1 FROM "public"."orders" t WHERE t."tenant" = s.c0 AND t."id" OPERATOR("public".=) s.c1);
 
-DELETE FROM "public"."orders" t USING "pgsluice"."load_9890a9a460f15b91" s WHERE t."tenant" = s."tenant" AND t."id" OPERATOR("public".=) s."id";
-INSERT INTO "public"."orders" ("tenant", "id", "note", "the ""doc""") SELECT "tenant", "id", "note", "the ""doc""" FROM "pgsluice"."load_9890a9a460f15b91";
-DROP TABLE "pgsluice"."load_9890a9a460f15b91";
+DELETE FROM "public"."orders" t USING "pgsluice"."load_ddd7307dffd8db2f" s WHERE t."tenant" = s."tenant" AND t."id" OPERATOR("public".=) s."id";
+INSERT INTO "public"."orders" ("tenant", "id", "note", "the ""doc""") SELECT "tenant", "id", "note", "the ""doc""" FROM "pgsluice"."load_ddd7307dffd8db2f";
+DROP TABLE "pgsluice"."load_ddd7307dffd8db2f";

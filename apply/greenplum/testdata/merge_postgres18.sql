@@ -14,6 +14,6 @@ UPDATE "public"."orders" t SET "id" = s.c1, "note" = CASE WHEN s._gap IN (17) TH
 
 INSERT INTO "public"."orders" ("tenant", "id", "note", "doc") SELECT s.c0, s.c1, s.c2, s.c3 FROM pg_temp.stage_1 s WHERE (s._how = 2 AND s._gap = 0 OR s._how = 3) AND NOT EXISTS (SELECT 1 FROM "public"."orders" t WHERE t."tenant" = s.c0);
 
-DELETE FROM "public"."orders" t USING "pgsluice"."load_9890a9a460f15b91" s WHERE t."tenant" = s."tenant";
-INSERT INTO "public"."orders" ("tenant", "id", "note", "doc") SELECT "tenant", "id", "note", "doc" FROM "pgsluice"."load_9890a9a460f15b91";
-DROP TABLE "pgsluice"."load_9890a9a460f15b91";
+DELETE FROM "public"."orders" t USING "pgsluice"."load_ddd7307dffd8db2f" s WHERE t."tenant" = s."tenant";
+INSERT INTO "public"."orders" ("tenant", "id", "note", "doc") SELECT "tenant", "id", "note", "doc" FROM "pgsluice"."load_ddd7307dffd8db2f";
+DROP TABLE "pgsluice"."load_ddd7307dffd8db2f";
