@@ -57,15 +57,16 @@ func newScene(t *testing.T, major int, server *sandbox.Postgres, target target) 
 		if s.reader != nil {
 			s.reader.close()
 		}
-		clean := s.clean
-		if t.Failed() {
+		failed := t.Failed()
+		if failed {
 			t.Logf("the pipeline's log:\n%s", s.logged)
-			if clean = s.leaveNothing; target == nil || !target.outlives() {
-				return
-			}
-		}
-		if err := clean(); err != nil {
+		} else if err := s.clean(); err != nil {
 			s.Errorf("clean up: %v", err)
+		}
+		if target != nil && (!failed || target.outlives()) {
+			if err := target.drop(context.Background(), s.database()); err != nil {
+				s.Errorf("clean up: %v", err)
+			}
 		}
 	})
 	return s
@@ -95,15 +96,7 @@ func (s *scene) clean() error {
 			return err
 		}
 	}
-	return s.leaveNothing()
-}
-
-// leaveNothing removes the database in the target.
-func (s *scene) leaveNothing() error {
-	if s.target == nil {
-		return nil
-	}
-	return s.target.drop(context.Background(), s.database())
+	return nil
 }
 
 // connect opens a connection of the superuser, closed at the test's end.
