@@ -75,7 +75,8 @@ type Target interface {
 	Prepare(ctx context.Context, t *Table, existing Existing, copiedAt change.LSN) (created bool, err error)
 
 	// Drop removes the table and its rows. A table that is not there is not an
-	// error.
+	// error; one that is known to hold rows of others stays, with a precondition
+	// fault.
 	Drop(ctx context.Context, name string) error
 
 	// Binary says whether the target takes a column's values as PostgreSQL's
@@ -144,6 +145,22 @@ type Settler interface {
 	// Settle is called when every Loader of the copy has finished, and before the
 	// copy is remembered as whole. It may be repeated until that is the case.
 	Settle(ctx context.Context, t *Table) error
+}
+
+// Kin is a Target that could be the source itself: then what it is told to empty and
+// to write would be what is read.
+type Kin interface {
+	// Is says whether the target is this database. nil error and false where it
+	// cannot be told.
+	Is(ctx context.Context, d Database) (bool, error)
+}
+
+// Database is one of a running PostgreSQL server.
+type Database struct {
+	// SystemIdentifier is pg_control_system's, which copies of the server's files
+	// share; Started is pg_postmaster_start_time as seconds since 1970, as text,
+	// which they do not.
+	SystemIdentifier, Started, Name string
 }
 
 // TableError is a failure that only one table can be blamed for.

@@ -173,6 +173,9 @@ func (a *attempt) identify(ctx context.Context) (s replication.System, err error
 // another source.
 func (a *attempt) recall(ctx context.Context, streamed bool) error {
 	p := a.p
+	if err := a.otherThanSource(ctx); err != nil {
+		return err
+	}
 	state, err := p.target.Recall(ctx, p.config.Name)
 	if err != nil {
 		return err
@@ -194,6 +197,24 @@ func (a *attempt) recall(ctx context.Context, streamed bool) error {
 			"give the one-shot load another --name and other target tables, or drop the pipeline with `pgsluice drop`")
 	}
 	return nil
+}
+
+// otherThanSource refuses a target that is the source.
+func (a *attempt) otherThanSource(ctx context.Context) error {
+	kin, ok := a.p.target.(apply.Kin)
+	if !ok {
+		return nil
+	}
+	d := apply.Database{SystemIdentifier: a.system.Identifier, Name: a.system.Database}
+	err := a.sql.QueryRow(ctx, `SELECT extract(epoch FROM pg_postmaster_start_time())::text`).Scan(&d.Started)
+	if err != nil {
+		return postgres.Doing(err, "ask the source since when it runs")
+	}
+	same, err := kin.Is(ctx, d)
+	if err == nil && same {
+		err = fault.Usage(fmt.Errorf("the target is the source: database %s of one server", d.Name), "name another database as the target")
+	}
+	return err
 }
 
 // narrowTables takes the columns and rows that the publication leaves out of

@@ -51,7 +51,10 @@ func Drop(ctx context.Context, o DropOptions, open func(context.Context) (apply.
 	}
 	if o.WithData {
 		for _, t := range state.Tables {
-			if err := target.Drop(ctx, t.Target); err != nil {
+			if err := target.Drop(ctx, t.Target); fault.Unmet(err) {
+				left = append(left, err.Error())
+				continue
+			} else if err != nil {
 				return left, err
 			}
 			o.Log.Info("dropped table", "table", t.Target)

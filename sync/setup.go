@@ -42,6 +42,9 @@ func (a *attempt) findSlot(ctx context.Context) (*replication.Slot, error) {
 		// Whoever had it has gone on since the state was recalled.
 		return nil, fault.Retry(fault.Advise(fmt.Errorf("replication slot %s was in use until a moment ago", name), "start pgsluice again: it goes on where the other stopped"))
 	}
+	if err := a.behind(ctx, slot); err != nil {
+		return nil, err
+	}
 	if err := a.continues(slot); err != nil || slot == nil {
 		return nil, err
 	}
@@ -56,6 +59,19 @@ func (a *attempt) findSlot(ctx context.Context) (*replication.Slot, error) {
 			"another pgsluice runs this pipeline, or one that was cut off is still known to the server until wal_sender_timeout passes"))
 	}
 	return slot, nil
+}
+
+// behind has the attempt begin again when the target knows more than it did when this
+// one began: another process, which may be gone by now, has gone on meanwhile.
+func (a *attempt) behind(ctx context.Context, slot *replication.Slot) error {
+	if slot == nil || a.pipeline.Watermark == 0 || slot.Confirmed <= a.pipeline.Watermark {
+		return nil
+	}
+	now, err := a.p.target.Recall(ctx, a.p.config.Name)
+	if err == nil && now.Pipeline.Watermark >= slot.Confirmed {
+		err = fault.Retry(fault.Advise(fmt.Errorf("another process has gone on with pipeline %s until a moment ago", a.p.config.Name), "start pgsluice again: it goes on where the other stopped"))
+	}
+	return err
 }
 
 const lostRemedy = "drop the pipeline with `pgsluice drop` and start it again with load.existing: truncate; its tables are then loaded anew"

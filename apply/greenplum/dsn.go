@@ -33,6 +33,9 @@ func parseDSN(dsn string) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, badDSN(postgres.Redact(err))
 	}
+	if strings.Contains(c.Host, "@") {
+		return nil, badDSN(errors.New("the password has an @ in it that is not percent-encoded (%40)"))
+	}
 	if c.Database == "" {
 		return nil, badDSN(errors.New("it names no database"))
 	}

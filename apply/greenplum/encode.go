@@ -160,10 +160,7 @@ func (e *encoder) refused(dst []byte, i int, d change.Datum, err error) ([]byte,
 	default:
 		return nil, &apply.ValueError{Column: c.source.Name, Type: c.ddl, Value: e.shown(i, d), Reason: r.reason}
 	}
-	if e.adjusted == nil {
-		e.adjusted = map[adjustment]int64{}
-	}
-	e.adjusted[adjustment{c.source.Name, r.reason}]++
+	e.adjust(c.source.Name, r.reason)
 	return dst, nil
 }
 
@@ -177,6 +174,9 @@ func (e *encoder) textValue(dst []byte, i int, d change.Datum) ([]byte, error) {
 			return nil, e.broken(i, err)
 		}
 		value = text
+	}
+	if e.plan.columns[i].infinite && infinity.Match(value) {
+		return e.refusedText(dst, i, d, value)
 	}
 	if e.plan.columns[i].chars {
 		var err error
@@ -194,6 +194,36 @@ func (e *encoder) textValue(dst []byte, i int, d change.Datum) ([]byte, error) {
 		value = value[n+1:]
 	}
 	return append(append(dst, value...), '\t'), nil
+}
+
+// infinity is how an interval or a numeric prints it, alone or as an element.
+var infinity = regexp.MustCompile(`(?i)(^|[{,])-?infinity($|[},])`)
+
+// refusedText is refused, of an infinity that came as text.
+func (e *encoder) refusedText(dst []byte, i int, d change.Datum, value []byte) ([]byte, error) {
+	c := e.plan.columns[i]
+	alone := c.source.Type.Underlying()
+	switch {
+	case c.policy == apply.MakeNull && !c.notNull:
+		dst = e.null(dst)
+	case c.policy == apply.Clamp && alone.Kind == change.KindBase && alone.Name == "interval":
+		sign := ""
+		if value[0] == '-' {
+			sign = "-"
+		}
+		dst = fmt.Appendf(dst, "%s%d months\t", sign, longestMonths)
+	default:
+		return nil, &apply.ValueError{Column: c.source.Name, Type: c.ddl, Value: e.shown(i, d), Reason: reasonInfinity}
+	}
+	e.adjust(c.source.Name, reasonInfinity)
+	return dst, nil
+}
+
+func (e *encoder) adjust(column, reason string) {
+	if e.adjusted == nil {
+		e.adjusted = map[adjustment]int64{}
+	}
+	e.adjusted[adjustment{column, reason}]++
 }
 
 var octal = regexp.MustCompile(`\\[23][0-7][0-7]`)

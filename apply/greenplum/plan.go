@@ -71,8 +71,9 @@ type column struct {
 	// oid and modifier are the target's, from the moment that it was asked.
 	oid      uint32
 	modifier int32
-	// chars: a "char" is in it, at some depth.
-	chars bool
+	// chars: a "char" is in it, at some depth. infinite: it is of a type, or an array
+	// of one, that has infinities which the target does not hold.
+	chars, infinite bool
 	// textual and binary: whether the value can be given as text alone, and whether
 	// pgsluice, or else the target, reads what the source's send function writes.
 	textual, binary bool
@@ -197,7 +198,12 @@ func (p *plan) require(s *server, c *column) {
 		}
 	}
 	c.edges = s.edgesOf(c.source.Type)
-	if p.textual { // the target reads the text, and says no
+	t := c.source.Type.Underlying()
+	if t.Kind == change.KindArray && t.Elem != nil {
+		t = t.Elem.Underlying()
+	}
+	c.infinite = t.Kind == change.KindBase && s.refusing(t) != nil
+	if p.textual && !c.infinite { // the target reads the text, and says no
 		for i := range c.edges {
 			c.edges[i].clamped = ""
 		}

@@ -256,9 +256,15 @@ func (t *Target) Drop(ctx context.Context, name string) error {
 	p := &plan{pipeline: t.opts.Pipeline, schema: schema, name: table, quoted: quoted(schema, table)}
 	return t.within(ctx, "drop table "+name, func(conn *pgx.Conn) error {
 		oid, err := relationOID(ctx, conn, schema, table)
-		if err == nil {
-			_, err = conn.Exec(ctx, "DROP TABLE IF EXISTS "+p.aside())
+		if err != nil {
+			return err
 		}
+		if o, err := t.owns(ctx, conn, p, oid); err != nil {
+			return err
+		} else if o.known && !o.whole {
+			return fault.Precondition(fmt.Errorf("table %s holds rows of others too, and stays", name), "DROP TABLE "+p.quoted+";  -- if nobody needs them")
+		}
+		_, err = conn.Exec(ctx, "DROP TABLE IF EXISTS "+p.aside())
 		if err == nil && oid != 0 {
 			_, err = conn.Exec(ctx, "DROP TABLE "+p.quoted)
 		}

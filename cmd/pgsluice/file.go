@@ -42,7 +42,7 @@ type file struct {
 		MaxPartsPerSecond number   `yaml:"max_parts_per_second"`
 		Operations        []text   `yaml:"operations"`
 	} `yaml:"stream"`
-	OnUnrepresentable text `yaml:"on_unrepresentable"`
+	OnUnrepresentable policyWord `yaml:"on_unrepresentable"`
 }
 
 func readFile(path string) (*file, error) {

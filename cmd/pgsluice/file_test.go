@@ -158,7 +158,7 @@ func TestTheDocumentationNamesEveryKeyAndNoOther(t *testing.T) {
 	}
 	for _, key := range keys(reflect.TypeFor[file](), "") {
 		last := key[strings.LastIndex(key, ".")+1:]
-		if !regexp.MustCompile(`(?m)^\s*` + last + `:`).MatchString(block[1]) {
+		if !regexp.MustCompile(`(?m)^\s*(# )?` + last + `:`).MatchString(block[1]) {
 			t.Errorf("docs/configuration.md does not show %s", key)
 		}
 	}
@@ -193,4 +193,13 @@ func FuzzConfiguration(f *testing.F) {
 			_, _ = fl.settings(parsed, true)
 		}
 	})
+}
+
+func TestThePolicyNullIsReadWithAndWithoutQuotes(t *testing.T) {
+	for word, want := range map[string]apply.Policy{"null": apply.MakeNull, `"null"`: apply.MakeNull, "clamp": apply.Clamp, "": apply.Fail, "~": apply.Fail} {
+		s, err := settingsOf(t, minimal+"\non_unrepresentable: "+word+"\n", flags{flush: -1})
+		if err != nil || s.OnUnrepresentable != want {
+			t.Errorf("%q: %v, %v", word, s.OnUnrepresentable, err)
+		}
+	}
 }

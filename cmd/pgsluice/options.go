@@ -186,7 +186,9 @@ func (f *flags) fill(s *settings, c *file, p *problems) {
 		p.addf("stream.max_parts_per_second: use 0 for no limit, or more")
 	}
 	s.Operations = operations(c.Stream.Operations, p)
-	policy, err := apply.ParsePolicy(c.OnUnrepresentable.or("error"))
+	word, err := policyOf(&c.OnUnrepresentable)
+	p.add(err)
+	policy, err := apply.ParsePolicy(word.or("error"))
 	if err != nil {
 		p.addf("on_unrepresentable: %v", err)
 	}

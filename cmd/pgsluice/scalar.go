@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pgsluice/pgsluice/apply"
 )
 
 // The scalars of the configuration. Each takes ${NAME} from the environment and
@@ -56,6 +58,22 @@ func (d *duration) UnmarshalYAML(n *yaml.Node) error {
 
 func (s *size) UnmarshalYAML(n *yaml.Node) error {
 	return read(n, &s.scalar, "a size like 64MiB", parseSize)
+}
+
+// policyWord is the word of a policy. One of them is YAML's own null, which is never
+// given to a type that reads itself: so it is kept as it stands, and read later.
+type policyWord = yaml.Node
+
+// policyOf reads a word; it is not set where nothing stands.
+func policyOf(n *policyWord) (word text, err error) {
+	switch {
+	case n.Kind == 0, n.Tag == "!!null" && n.Value != apply.MakeNull.String():
+		return word, nil
+	case n.Tag == "!!null":
+		word.value, word.set = n.Value, true
+		return word, nil
+	}
+	return word, word.UnmarshalYAML(n)
 }
 
 func asText(s string) (string, error) { return s, nil }

@@ -29,7 +29,8 @@ type tableWish struct {
 	name, target, where, partitionBy text
 	storage, compression             text
 	exclude, orderBy, distributedBy  []text
-	rename, types, onUnrepresentable map[string]text
+	rename, types                    map[string]text
+	onUnrepresentable                map[string]policyWord
 }
 
 // UnmarshalYAML implements [yaml.Unmarshaler].
@@ -105,6 +106,13 @@ func isEmpty(place any) bool {
 		return blank(*v)
 	case *[]text:
 		return len(*v) == 0 || slices.ContainsFunc(*v, blank)
+	case *map[string]policyWord:
+		for key, node := range *v {
+			if word, err := policyOf(&node); key == "" || err == nil && blank(word) {
+				return true
+			}
+		}
+		return len(*v) == 0
 	case *map[string]text:
 		for key, value := range *v {
 			if key == "" || blank(value) {
@@ -171,7 +179,12 @@ func (w *tableWish) wish(line int, source *change.Relation, kind *targetKind, p 
 	s.Rename, s.Types = valuesOf(w.rename), valuesOf(w.types)
 	s.OrderBy, s.PartitionBy, s.DistributedBy = values(w.orderBy), w.partitionBy.value, values(w.distributedBy)
 	s.Storage, s.Compression = w.storage.value, w.compression.value
-	for column, word := range w.onUnrepresentable {
+	for column, node := range w.onUnrepresentable {
+		word, err := policyOf(&node)
+		if err != nil {
+			p.add(err)
+			continue
+		}
 		policy, err := apply.ParsePolicy(word.value)
 		if err != nil {
 			p.addf("line %d: on_unrepresentable of column %q: %v", line, column, err)

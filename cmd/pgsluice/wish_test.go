@@ -28,7 +28,7 @@ tables:
     where: tenant_id = ${TENANT}
     order_by: [tenant_id, id]
     partition_by: toYYYYMM(created_at)
-    on_unrepresentable: {price: clamp, ts: "null"}
+    on_unrepresentable: {price: clamp, ts: null, "quoted": "null"}
   - {name: Sales.X}
 `
 
@@ -43,7 +43,7 @@ func TestTheWishesOfATableArrive(t *testing.T) {
 			Target: "items", Exclude: []string{"secret", "Odd, Name"}, Where: "tenant_id = 42",
 			Wishes: apply.Wishes{
 				Rename: map[string]string{"ts": "happened_at"}, Types: map[string]string{"payload": "JSON", "price": "Decimal(38,10)"},
-				OnUnrepresentable: map[string]apply.Policy{"price": apply.Clamp, "ts": apply.MakeNull},
+				OnUnrepresentable: map[string]apply.Policy{"price": apply.Clamp, "ts": apply.MakeNull, "quoted": apply.MakeNull},
 				OrderBy:           []string{"tenant_id", "id"}, PartitionBy: "toYYYYMM(created_at)",
 			},
 		},

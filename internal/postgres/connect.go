@@ -33,6 +33,9 @@ func Parse(dsn string) (*pgx.ConnConfig, error) {
 		return nil, fault.Usage(fmt.Errorf("the source's DSN cannot be read: %w", Redact(err)),
 			"write it as postgres://user:password@host:5432/database?sslmode=verify-full, with special characters of the password percent-encoded")
 	}
+	if strings.Contains(c.Host, "@") {
+		return nil, fault.Usage(errors.New("the source's DSN cannot be read: the password has an @ in it that is not percent-encoded"), "write %40 for it")
+	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectTimeout
 	}
