@@ -63,6 +63,8 @@ func sessionSettings() map[string]string {
 	s := change.Settings()
 	for name, value := range map[string]string{
 		"statement_timeout": "0", "lock_timeout": "0", "idle_in_transaction_session_timeout": "0", "transaction_timeout": "0", "idle_session_timeout": "0",
+		// A NULL in an array, and xml of more than one node, are read as what they are.
+		"array_nulls": "on", "xmloption": "content",
 		"default_transaction_read_only": "off", "default_transaction_isolation": "read committed", "standard_conforming_strings": "on",
 		// What a policy hides would be updated as if it were not there.
 		"row_security": "off",
