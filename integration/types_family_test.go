@@ -59,6 +59,18 @@ func (s *scene) holds(of *sample) bool {
 	return !ok || f.number >= of.held
 }
 
+// sent is how values are sent that the source would send in binary: some extensions
+// read no binary form before PostgreSQL 13.
+func (s *scene) sent(typ string, usual form) form {
+	s.Helper()
+	name, ok := strings.CutPrefix(typ, "tv.")
+	if !s.transactional() || !ok || !slices.Contains(extended, name) ||
+		s.warehouse("SELECT count(*) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typname = '%s' AND n.nspname = 'ext' AND t.typreceive = 0", name) == "0" {
+		return usual
+	}
+	return readAsText
+}
+
 // unusualScale is of the samples' numerics whose scale is negative, or above the
 // precision; they lose their modifier where that cannot be.
 var unusualScale = regexp.MustCompile(`^numeric\((\d+,-\d+|3,5|5,80)\)`)
@@ -105,7 +117,7 @@ func (s *scene) keptAs(oid uint32, modifier int32) (column string, kept bool) {
 // values can be read.
 func (s *scene) targetKnows(name string) bool {
 	s.Helper()
-	if s.warehouse("SELECT count(*) FROM pg_type WHERE typname = '%s' AND typnamespace = 'pg_catalog'::regnamespace", name) == "0" {
+	if s.warehouse("SELECT count(*) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typname = '%s' AND n.nspname = 'pg_catalog'", name) == "0" {
 		return false
 	}
 	if name == "xml" { // a server can be built without

@@ -25,13 +25,14 @@ type tossed struct {
 	canonical   []twoTexts
 }
 
-func newTossed(table string, major int, fits func(form) bool) *tossed {
+func newTossed(s *scene, table string, fits func(form) bool) *tossed {
 	t := &tossed{table: table}
 	for i, g := range generators {
-		elements := (&sample{form: g.form}).arrayForm()
-		if major < g.since {
+		if s.major < g.since {
 			continue
 		}
+		g.form = s.sent(g.typ, g.form)
+		elements := (&sample{form: g.form}).arrayForm()
 		if fits(g.form) {
 			t.add(fmt.Sprintf("c%d %s", i, g.typ), g.expression)
 		}
@@ -183,8 +184,8 @@ func TestRandomValuesSurvive(t *testing.T) {
 		if s.transactional() {
 			s.exec("%s", cleanXML)
 		}
-		sent := newTossed("sent", s.major, func(f form) bool { return f != readAsText })
-		texts := newTossed("texts", s.major, func(f form) bool { return f == readAsText })
+		sent := newTossed(s, "sent", func(f form) bool { return f != readAsText })
+		texts := newTossed(s, "texts", func(f form) bool { return f == readAsText })
 		sent.rows = randomValues/(len(sent.columns)+len(texts.columns)) + 1
 		texts.rows = sent.rows
 		s.exec("%s", sent.create("sent")+"; "+sent.create("as_binary")+"; "+sent.create("as_text"))

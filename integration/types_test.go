@@ -42,6 +42,7 @@ func newCarrier(scene *scene, table string, fits func(form) bool) *carrier {
 		if scene.transactional() {
 			s.values = both(s.values, same(s.beyond...))
 		}
+		s.form = scene.sent(s.typ, s.form)
 		if fits(s.form) {
 			c := carried{name: fmt.Sprintf("c%d", i), typ: s.typ, column: s.column}
 			for _, v := range s.values {

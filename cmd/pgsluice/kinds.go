@@ -40,11 +40,12 @@ var onlyFor = map[string]struct{ label, remedy string }{
 }
 
 // refuses is the fault of a key that means nothing to the kind; nil for any other.
-func (k *targetKind) refuses(key string) (wrong error, remedy string) {
-	if only, ok := onlyFor[key]; ok && only.label != k.label {
-		return fmt.Errorf("is for %s, and the target is %s", only.label, k.label), only.remedy
+func (k *targetKind) refuses(key string) error {
+	only, ok := onlyFor[key]
+	if !ok || only.label == k.label {
+		return nil
 	}
-	return nil, ""
+	return fault.Usage(fmt.Errorf("%s is for %s, and the target is %s", key, only.label, k.label), only.remedy)
 }
 
 // kindOf is nil for a DSN of no kind.

@@ -148,8 +148,8 @@ func (f *flags) fill(s *settings, c *file, p *problems) {
 	s.TargetName = func(schema, table string) string { return kind.name(template, schema, table) }
 	s.Storage, s.Compression = c.Target.Storage.value, c.Target.Compression.value
 	for key, given := range map[string]text{"storage": c.Target.Storage, "compression": c.Target.Compression} {
-		if wrong, remedy := kind.refuses(key); given.set && wrong != nil {
-			p.add(fault.Usage(fmt.Errorf("target.%s %w", key, wrong), remedy))
+		if err := kind.refuses(key); given.set && err != nil {
+			p.add(fmt.Errorf("target.%w", err))
 		}
 	}
 

@@ -213,8 +213,8 @@ func (w *tableWish) forOthers(line int, kind *targetKind, p *problems) {
 		if isEmpty(w.wishKeys()[key]) || kind == nil {
 			continue
 		}
-		if wrong, remedy := kind.refuses(key); wrong != nil {
-			p.add(fault.Usage(fmt.Errorf("line %d: %s of table %s %w", line, key, w.name.value, wrong), remedy))
+		if err := kind.refuses(key); err != nil {
+			p.add(fmt.Errorf("line %d: table %s: %w", line, w.name.value, err))
 		}
 	}
 }

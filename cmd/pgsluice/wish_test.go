@@ -99,9 +99,9 @@ func TestMistakesInWishesAreNamedWithTheirLine(t *testing.T) {
 		{"a column twice", table("    exclude: [a, b, a]\n"), `line 6: exclude of table public.t names column "a" twice`},
 		{"a column twice in a map", table("    types: {id: A, id: B}\n"), "line 7"},
 		{"a bad policy", table("    on_unrepresentable: {d: ignore}\n"), `line 6: on_unrepresentable of column "d": "ignore" is not a policy`},
-		{"Greenplum's wish", table("    distributed_by: [id]\n"), "line 6: distributed_by of table public.t is for Greenplum, and the target is ClickHouse"},
-		{"Greenplum's storage", table("    storage: heap\n"), "line 6: storage of table public.t is for Greenplum, and the target is ClickHouse"},
-		{"ClickHouse's wish", "name: p\nsource: {dsn: postgres://h/d}\ntarget: {dsn: greenplum://h/d}\ntables:\n  - name: public.t\n    order_by: [id]\n", "line 5: order_by of table public.t is for ClickHouse, and the target is Greenplum"},
+		{"Greenplum's wish", table("    distributed_by: [id]\n"), "line 6: table public.t: distributed_by is for Greenplum, and the target is ClickHouse"},
+		{"Greenplum's storage", table("    storage: heap\n"), "line 6: table public.t: storage is for Greenplum, and the target is ClickHouse"},
+		{"ClickHouse's wish", "name: p\nsource: {dsn: postgres://h/d}\ntarget: {dsn: greenplum://h/d}\ntables:\n  - name: public.t\n    order_by: [id]\n", "line 5: table public.t: order_by is for ClickHouse, and the target is Greenplum"},
 		{"a name that is none", "name: p\nsource: {dsn: postgres://h/d}\ntarget: {dsn: greenplum://h/d}\ntables:\n  - name: public.t\n    target: a.b.c\n", `line 5: target of table public.t: "a.b.c" is not the name of a table`},
 		{"a variable that is not there", table("    where: ${PGSLUICE_TEST_NOT_THERE}\n"), "line 7: ${PGSLUICE_TEST_NOT_THERE}: the environment has no"},
 	}
