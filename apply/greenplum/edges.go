@@ -7,8 +7,11 @@ import (
 	"github.com/pgsluice/pgsluice/change"
 )
 
-// reasonInfinity is what refusals are counted by.
-const reasonInfinity = "infinity"
+// What refusals are counted by.
+const (
+	reasonInfinity = "infinity"
+	reasonNegative = "-infinity"
+)
 
 // edgesOf are the sorts of value of a type, at any depth, that the server cannot
 // hold.
@@ -67,18 +70,18 @@ func finiteInterval(dst, value []byte) ([]byte, error) {
 		return dst, errMalformed
 	}
 	micros, days, months := int64(binary.BigEndian.Uint64(value)), int32(binary.BigEndian.Uint32(value[8:])), int32(binary.BigEndian.Uint32(value[12:]))
-	nearest := int32(0)
+	nearest, reason := int32(0), reasonInfinity
 	switch {
 	case micros == math.MaxInt64 && days == math.MaxInt32 && months == math.MaxInt32:
 		nearest = longestMonths
 	case micros == math.MinInt64 && days == math.MinInt32 && months == math.MinInt32:
-		nearest = -longestMonths
+		nearest, reason = -longestMonths, reasonNegative
 	default:
 		return append(dst, value...), nil
 	}
 	clamped := make([]byte, 16)
 	binary.BigEndian.PutUint32(clamped[12:], uint32(nearest))
-	return dst, &refusal{reason: reasonInfinity, clamped: clamped}
+	return dst, &refusal{reason: reason, clamped: clamped}
 }
 
 // The signs of infinite numerics (src/backend/utils/adt/numeric.c), from
@@ -93,8 +96,11 @@ func finiteNumeric(dst, value []byte) ([]byte, error) {
 	if len(value) < 8 {
 		return dst, errMalformed
 	}
-	if sign := binary.BigEndian.Uint16(value[4:]); sign == numericPInf || sign == numericNInf {
+	switch binary.BigEndian.Uint16(value[4:]) {
+	case numericPInf:
 		return dst, &refusal{reason: reasonInfinity}
+	case numericNInf:
+		return dst, &refusal{reason: reasonNegative}
 	}
 	return append(dst, value...), nil
 }

@@ -203,19 +203,19 @@ var infinity = regexp.MustCompile(`(?i)(^|[{,])-?infinity($|[},])`)
 func (e *encoder) refusedText(dst []byte, i int, d change.Datum, value []byte) ([]byte, error) {
 	c := e.plan.columns[i]
 	alone := c.source.Type.Underlying()
+	sign, reason := "", reasonInfinity
+	if bytes.Contains(bytes.ToLower(value), []byte(reasonNegative)) {
+		sign, reason = "-", reasonNegative
+	}
 	switch {
 	case c.policy == apply.MakeNull && !c.notNull:
 		dst = e.null(dst)
 	case c.policy == apply.Clamp && alone.Kind == change.KindBase && alone.Name == "interval":
-		sign := ""
-		if value[0] == '-' {
-			sign = "-"
-		}
 		dst = fmt.Appendf(dst, "%s%d months\t", sign, longestMonths)
 	default:
-		return nil, &apply.ValueError{Column: c.source.Name, Type: c.ddl, Value: e.shown(i, d), Reason: reasonInfinity}
+		return nil, &apply.ValueError{Column: c.source.Name, Type: c.ddl, Value: e.shown(i, d), Reason: reason}
 	}
-	e.adjust(c.source.Name, reasonInfinity)
+	e.adjust(c.source.Name, reason)
 	return dst, nil
 }
 

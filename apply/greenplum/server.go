@@ -210,3 +210,7 @@ func (s *server) externalSQL() string {
 // octalChars says that charin reads \303, which charout then writes. Older servers
 // take the backslash.
 func (s *server) octalChars() bool { return s.number >= 160000 }
+
+// emptyLabels says that an enum can have one. Greenplum 6 cannot tell its segments of
+// it, and to add one later ends a segment's process.
+func (s *server) emptyLabels() bool { return !s.distributes() || s.number >= 120000 }

@@ -134,6 +134,9 @@ func (s *server) mapEnum(t *change.Type) mapped {
 		}
 		return mapped{typ: t, ddl: quoted(f.schema, t.Name)}
 	}
+	if slices.Contains(t.Labels, "") && !s.emptyLabels() {
+		return s.keptAsText(t, "an enum there has no empty label")
+	}
 	return mapped{typ: t, ddl: quoted(t.Schema, t.Name), made: []*change.Type{t}}
 }
 
