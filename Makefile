@@ -6,6 +6,8 @@ SHELL := /bin/bash
 GO ?= go
 # How long the demo runs.
 FOR ?= 20s
+# Tests of the Greenplum target run against PostgreSQL, and also against the Greenplum that PGSLUICE_TEST_GREENPLUM names
+# (a DSN of a superuser).
 # Which packages the tests cover, and further flags for go test (-run, -v, -json, …). Random values follow
 # PGSLUICE_TEST_SEED, which every run prints.
 PKG ?= ./...
