@@ -127,10 +127,15 @@ func (l *look) sameFilter(ctx context.Context, t Table, published replication.Pu
 	return err
 }
 
+// Conditions compares conditions on rows; a [snapshot.Catalog] does.
+type Conditions interface {
+	SameFilter(ctx context.Context, t *snapshot.Table, a, b string) (bool, error)
+}
+
 // OtherRows holds the condition under which a publication publishes a table
 // against the one that is wanted; wrong says that they are two. Either may be
 // empty.
-func OtherRows(ctx context.Context, c *snapshot.Catalog, publication string, t *snapshot.Table, wanted, published string) (wrong, err error) {
+func OtherRows(ctx context.Context, c Conditions, publication string, t *snapshot.Table, wanted, published string) (wrong, err error) {
 	same, err := c.SameFilter(ctx, t, wanted, published)
 	if err != nil || same {
 		return nil, err

@@ -7,22 +7,18 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
-	"github.com/pgsluice/pgsluice/internal/postgres"
 	"github.com/pgsluice/pgsluice/replication"
-	"github.com/pgsluice/pgsluice/snapshot"
 )
 
 // attempt is one try: from connecting to the error that ends it.
 type attempt struct {
 	p        *Pipeline
-	sql      *pgx.Conn
-	catalog  *snapshot.Catalog
-	conn     *replication.Conn // nil for a one-shot load
+	sql      session
+	catalog  *catalog
+	conn     walsender // nil for a one-shot load
 	system   replication.System
 	pipeline apply.PipelineState
 	before   apply.State // what was remembered when the attempt began
@@ -64,7 +60,7 @@ func (p *Pipeline) attempt(ctx context.Context, first bool) (err error) {
 }
 
 // until fixes, once for a run, where it is to end; 0 for nowhere.
-func (p *Pipeline) until(ctx context.Context, conn *replication.Conn) (change.LSN, error) {
+func (p *Pipeline) until(ctx context.Context, conn walsender) (change.LSN, error) {
 	if p.config.UntilCaughtUp && p.config.Until == 0 {
 		now, err := conn.Now(ctx)
 		if err != nil {
@@ -130,21 +126,21 @@ func (a *attempt) learn(ctx context.Context, streamed bool) (*trouble, error) {
 
 // reach connects to the source and learns which one it is.
 func (a *attempt) reach(ctx context.Context) (err error) {
-	if a.sql, err = postgres.Connect(ctx, a.p.config.Source); err != nil {
+	if a.sql, err = a.p.source.Connect(ctx); err != nil {
 		return err
 	}
-	if a.catalog, err = snapshot.NewCatalog(ctx, a.sql); err != nil {
+	if a.catalog, err = a.sql.Catalog(ctx); err != nil {
 		return err
 	}
 	if a.catalog.Version < oldestVersion {
 		return fault.Precondition(fmt.Errorf("the source is PostgreSQL %d", a.catalog.Version/10000), "PostgreSQL 12 or later is needed")
 	}
-	a.system, err = a.identify(ctx)
+	a.system, err = a.sql.Identify(ctx)
 	return err
 }
 
 func (a *attempt) connectReplication(ctx context.Context) (err error) {
-	if a.conn, err = replication.Connect(ctx, a.p.config.Source); err != nil {
+	if a.conn, err = a.p.source.Replicate(ctx); err != nil {
 		return err
 	}
 	system, err := a.conn.Identify(ctx)
@@ -160,14 +156,6 @@ func (a *attempt) connectReplication(ctx context.Context) (err error) {
 }
 
 const oldestVersion = 120000
-
-// identify asks over an ordinary connection, which has no IDENTIFY_SYSTEM: what
-// has to be known to recall a pipeline comes before the right to replicate.
-func (a *attempt) identify(ctx context.Context) (s replication.System, err error) {
-	err = a.sql.QueryRow(ctx, `SELECT (SELECT system_identifier::text FROM pg_catalog.pg_control_system()), current_database()`).
-		Scan(&s.Identifier, &s.Database)
-	return s, postgres.Doing(err, "identify the source")
-}
 
 // recall reads what the target remembers and refuses a pipeline that belongs to
 // another source.
@@ -205,11 +193,11 @@ func (a *attempt) otherThanSource(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	d := apply.Database{SystemIdentifier: a.system.Identifier, Name: a.system.Database}
-	err := a.sql.QueryRow(ctx, `SELECT extract(epoch FROM pg_postmaster_start_time())::text`).Scan(&d.Started)
+	started, err := a.sql.Started(ctx)
 	if err != nil {
-		return postgres.Doing(err, "ask the source since when it runs")
+		return err
 	}
+	d := apply.Database{SystemIdentifier: a.system.Identifier, Name: a.system.Database, Started: started}
 	same, err := kin.Is(ctx, d)
 	if err == nil && same {
 		err = fault.Usage(fmt.Errorf("the target is the source: database %s of one server", d.Name), "name another database as the target")

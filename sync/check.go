@@ -8,7 +8,6 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/internal/fault"
-	"github.com/pgsluice/pgsluice/replication"
 )
 
 // Check looks at everything that a run (streamed) or a one-shot load relies on,
@@ -64,7 +63,7 @@ func versionText(number int) string { return fmt.Sprintf("%d.%d", number/10000, 
 // them in the target.
 func (a *attempt) look(ctx context.Context, streamed bool, inTarget []*table) (*trouble, error) {
 	found := &trouble{}
-	conn := replication.Over(a.sql.PgConn(), a.catalog.Version)
+	conn := a.sql.Slots(a.catalog.Version)
 	if streamed {
 		if err := a.lookAtPublication(ctx, conn, found); err != nil {
 			return nil, err
@@ -81,7 +80,7 @@ func (a *attempt) look(ctx context.Context, streamed bool, inTarget []*table) (*
 
 // lookAtPublication takes from the tables what the publication leaves out of
 // them, and holds its conditions against the user's.
-func (a *attempt) lookAtPublication(ctx context.Context, conn *replication.Conn, found *trouble) error {
+func (a *attempt) lookAtPublication(ctx context.Context, conn slots, found *trouble) error {
 	published, err := conn.Published(ctx, a.p.config.Publication)
 	if err != nil {
 		return err
@@ -103,7 +102,7 @@ func (a *attempt) lookAtPublication(ctx context.Context, conn *replication.Conn,
 // lookAtSlot says whether the pipeline can go on from its slot. Preflight looks at
 // the slot itself, and knows nothing of the pipeline.
 func (a *attempt) lookAtSlot(ctx context.Context, found *trouble) error {
-	slot, err := replication.Over(a.sql.PgConn(), a.catalog.Version).FindSlot(ctx, a.p.config.Slot)
+	slot, err := a.sql.Slots(a.catalog.Version).FindSlot(ctx, a.p.config.Slot)
 	if err != nil {
 		return err
 	}
@@ -151,7 +150,7 @@ func (a *attempt) lookAtTarget(ctx context.Context, tables []*table) (fault.Find
 
 // slotsNeeded is how many slots a run has to make: its own, or else the
 // temporary one that gives a copy its consistent point.
-func (a *attempt) slotsNeeded(ctx context.Context, conn *replication.Conn) (int, error) {
+func (a *attempt) slotsNeeded(ctx context.Context, conn slots) (int, error) {
 	slot, err := conn.FindSlot(ctx, a.p.config.Slot)
 	switch {
 	case err != nil:

@@ -5,14 +5,13 @@ import (
 
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/preflight"
-	"github.com/pgsluice/pgsluice/replication"
 )
 
 // lookAtSource has preflight look at the source.
-func (a *attempt) lookAtSource(ctx context.Context, conn *replication.Conn, streamed bool) (fault.Findings, error) {
+func (a *attempt) lookAtSource(ctx context.Context, conn slots, streamed bool) (fault.Findings, error) {
 	config := &a.p.config
 	s := preflight.Source{
-		SQL: a.sql, DSN: config.Source, Catalog: a.catalog, Patterns: config.Patterns, Streamed: streamed, Copy: config.Copy || !streamed,
+		DSN: config.Source, Patterns: config.Patterns, Streamed: streamed, Copy: config.Copy || !streamed,
 		Slot: config.Slot, Publication: config.Publication, SlotNamed: config.SlotNamed,
 		// One that is there and that pgsluice has not made is the user's.
 		PublicationNamed: !a.pipeline.OwnsPublication,
@@ -33,5 +32,5 @@ func (a *attempt) lookAtSource(ctx context.Context, conn *replication.Conn, stre
 			return nil, err
 		}
 	}
-	return preflight.Check(ctx, s)
+	return a.sql.Look(ctx, s)
 }

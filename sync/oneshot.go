@@ -8,7 +8,6 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/internal/fault"
-	"github.com/pgsluice/pgsluice/snapshot"
 )
 
 // Load copies the tables once, under one exported snapshot, and needs neither a
@@ -31,7 +30,7 @@ func (p *Pipeline) loadAttempt(ctx context.Context, first bool) error {
 	if err := a.settleStates(ctx, first); err != nil {
 		return errors.Join(err, a.undo(ctx))
 	}
-	exported, err := snapshot.Export(ctx, p.config.Source)
+	exported, err := p.source.Export(ctx)
 	if err != nil {
 		return errors.Join(err, a.undo(ctx))
 	}

@@ -19,6 +19,7 @@ import (
 // once; Stop, Progress from any goroutine.
 type Pipeline struct {
 	config Config
+	source source
 	target apply.Target
 	log    *slog.Logger
 
@@ -42,7 +43,7 @@ func New(config Config, target apply.Target) *Pipeline {
 		config.IdleSave = DefaultIdleSave
 	}
 	p := &Pipeline{
-		config: config, target: target, log: config.Log.With("pipeline", config.Name),
+		config: config, source: server(config.Source), target: target, log: config.Log.With("pipeline", config.Name),
 		stop: make(chan struct{}), counters: map[string]*counters{},
 	}
 	p.shown.Store(&shown{phase: Starting})

@@ -8,7 +8,6 @@ import (
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
-	"github.com/pgsluice/pgsluice/replication"
 	"github.com/pgsluice/pgsluice/snapshot"
 )
 
@@ -120,7 +119,7 @@ func (p *Pipeline) Plan(ctx context.Context, streamed bool) (*Plan, error) {
 
 // planSource says what a run would make on the source.
 func (a *attempt) planSource(ctx context.Context, plan *Plan) error {
-	config, conn := &a.p.config, replication.Over(a.sql.PgConn(), a.catalog.Version)
+	config, conn := &a.p.config, a.sql.Slots(a.catalog.Version)
 	c, err := a.covers(ctx, conn)
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ func (c *covering) statement(version int, name string, ops replication.Operation
 }
 
 // covers looks at the publication, over any connection to the source.
-func (a *attempt) covers(ctx context.Context, conn *replication.Conn) (*covering, error) {
+func (a *attempt) covers(ctx context.Context, conn slots) (*covering, error) {
 	name := a.p.config.Publication
 	found, err := conn.FindPublication(ctx, name)
 	if err != nil {

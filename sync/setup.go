@@ -173,7 +173,7 @@ func (a *attempt) copyMissing(ctx context.Context, point replication.Point) erro
 		return p.target.Remember(ctx, a.pipeline, states(todo)...)
 	}
 	if point.Snapshot == "" {
-		conn, err := replication.Connect(ctx, p.config.Source)
+		conn, err := p.source.Replicate(ctx)
 		if err != nil {
 			return err
 		}

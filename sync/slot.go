@@ -18,7 +18,7 @@ const (
 )
 
 // createSlot makes a slot, and gives up when the pipeline is stopped.
-func (a *attempt) createSlot(ctx context.Context, conn *replication.Conn, name string, temporary bool) (replication.Point, error) {
+func (a *attempt) createSlot(ctx context.Context, conn walsender, name string, temporary bool) (replication.Point, error) {
 	made := make(chan struct{})
 	var attending stdsync.WaitGroup
 	attending.Go(func() { a.attendSlot(ctx, conn, name, made) })
@@ -33,7 +33,7 @@ func (a *attempt) createSlot(ctx context.Context, conn *replication.Conn, name s
 
 // attendSlot keeps an eye on a slot that is being made. It may use the ordinary
 // connection meanwhile: its owner waits for the slot.
-func (a *attempt) attendSlot(ctx context.Context, conn *replication.Conn, name string, made <-chan struct{}) {
+func (a *attempt) attendSlot(ctx context.Context, conn walsender, name string, made <-chan struct{}) {
 	timer := time.NewTimer(slotFirstWord)
 	defer timer.Stop()
 	stop := a.p.stop

@@ -82,7 +82,7 @@ func (a *attempt) markStreaming(ctx context.Context) error {
 type gatherer struct {
 	attempt  *attempt
 	binary   bool
-	stream   *replication.Stream
+	stream   stream
 	exchange *exchange
 	byOID    map[uint32]*table
 	// tables are by the relation that the stream's rows have.

@@ -8,7 +8,6 @@ import (
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/postgres"
-	"github.com/pgsluice/pgsluice/snapshot"
 )
 
 // worker copies one chunk after the other. While the target works off the end of
@@ -20,7 +19,7 @@ import (
 //	                                COPY chunk 3 ─▶ …
 type worker struct {
 	*loader
-	reader *snapshot.Reader
+	reader chunkReader
 	// finishing is closed when the chunk before is through.
 	finishing chan struct{}
 }
@@ -80,7 +79,7 @@ const countEvery = 1024
 // connection when an error has cost it the last one.
 func (w *worker) copy(ctx context.Context, task task) (into apply.Loader, err error) {
 	if w.reader == nil || !w.reader.Alive() {
-		if w.reader, err = snapshot.Open(ctx, w.p.config.Source, w.snapshot); err != nil {
+		if w.reader, err = w.p.source.Read(ctx, w.snapshot); err != nil {
 			return nil, err
 		}
 	}

@@ -1,0 +1,197 @@
+package sync
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/internal/postgres"
+	"github.com/pgsluice/pgsluice/preflight"
+	"github.com/pgsluice/pgsluice/replication"
+	"github.com/pgsluice/pgsluice/snapshot"
+)
+
+// source is where a pipeline's tables come from: server, and a simulated one in
+// the tests of this package. What its methods return on an error is nil.
+type source interface {
+	// Connect opens an ordinary connection.
+	Connect(ctx context.Context) (session, error)
+	// Replicate opens a replication connection.
+	Replicate(ctx context.Context) (walsender, error)
+	// Read opens a connection that copies chunks under an exported snapshot.
+	Read(ctx context.Context, snapshot string) (chunkReader, error)
+	// Export takes a snapshot without a slot.
+	Export(ctx context.Context) (*exported, error)
+}
+
+// session is an ordinary connection. One goroutine.
+type session interface {
+	Catalog(ctx context.Context) (*catalog, error)
+	// Identify says which source this is, and not how far its log is.
+	Identify(ctx context.Context) (replication.System, error)
+	// Started is [apply.Database.Started].
+	Started(ctx context.Context) (string, error)
+	// Slots is the connection as one that can be asked for slots and
+	// publications.
+	Slots(version int) slots
+	// Look is [preflight.Check] over the connection.
+	Look(ctx context.Context, s preflight.Source) (fault.Findings, error)
+	Close(ctx context.Context) error
+}
+
+// catalog is a source's system tables. Version is server_version_num.
+type catalog struct {
+	relations
+	filters
+	Version int
+}
+
+// relations is what [snapshot.Catalog] says of tables.
+type relations interface {
+	Tables(ctx context.Context, patterns []snapshot.Pattern) ([]*snapshot.Table, error)
+	Relation(ctx context.Context, oid uint32) (*change.Relation, error)
+	Types(ctx context.Context, oids []uint32, modifiers []int32) ([]*change.Type, error)
+	Gone(ctx context.Context, oids []uint32) ([]uint32, error)
+	Shows(ctx context.Context, xid uint32) (bool, error)
+	OpenTransactions(ctx context.Context, but uint32) ([]snapshot.OpenTransaction, error)
+}
+
+// filters is what [snapshot.Catalog] says of conditions on rows.
+type filters interface {
+	CheckFilter(ctx context.Context, t *snapshot.Table, filter string) error
+	SameFilter(ctx context.Context, t *snapshot.Table, a, b string) (bool, error)
+}
+
+// slots is what [replication.Conn] says over any connection.
+type slots interface {
+	FindSlot(ctx context.Context, name string) (*replication.Slot, error)
+	CreateSlotSQL(ctx context.Context, name string, temporary bool) (string, error)
+	FindPublication(ctx context.Context, name string) (*replication.Publication, error)
+	Published(ctx context.Context, publication string) (map[string]replication.Published, error)
+}
+
+// walsender is [replication.Conn]. One goroutine, but for Cancel and PID.
+type walsender interface {
+	slots
+	publications
+	Identify(ctx context.Context) (replication.System, error)
+	Now(ctx context.Context) (change.LSN, error)
+	CreateSlot(ctx context.Context, name string, temporary bool) (replication.Point, error)
+	DropSlot(ctx context.Context, name string) error
+	PID() uint32
+	Cancel(ctx context.Context) error
+	// Start streams over a connection of its own, and closes this one.
+	Start(ctx context.Context, o replication.Options) (stream, error)
+	Close(ctx context.Context) error
+}
+
+type publications interface {
+	CreatePublication(ctx context.Context, name string, ops replication.Operations, tables []replication.PublicationTable) error
+	AddToPublication(ctx context.Context, name string, tables []replication.PublicationTable) error
+	DropPublication(ctx context.Context, name string) error
+}
+
+// stream is [replication.Stream].
+type stream interface {
+	Next(ctx context.Context, wait time.Duration) (*replication.Event, error)
+	Confirm(to change.LSN)
+	Beat() error
+	Ask() error
+	Close(ctx context.Context) error
+}
+
+// chunkReader is [snapshot.Reader].
+type chunkReader interface {
+	Copy(ctx context.Context, q snapshot.Query, c snapshot.Chunk, sink snapshot.Sink) (rows, size int64, err error)
+	Alive() bool
+	Close(ctx context.Context) error
+}
+
+// exported is a snapshot that Read takes; it lives until Close.
+type exported struct {
+	Name  string
+	At    change.LSN
+	Close func(context.Context) error
+}
+
+// server is a PostgreSQL server, by its DSN.
+type server string
+
+func (s server) Connect(ctx context.Context) (session, error) {
+	conn, err := postgres.Connect(ctx, string(s))
+	if err != nil {
+		return nil, err
+	}
+	return &serverSession{conn: conn}, nil
+}
+
+func (s server) Replicate(ctx context.Context) (walsender, error) {
+	conn, err := replication.Connect(ctx, string(s))
+	if err != nil {
+		return nil, err
+	}
+	return serverWalsender{conn}, nil
+}
+
+func (s server) Read(ctx context.Context, name string) (chunkReader, error) {
+	reader, err := snapshot.Open(ctx, string(s), name)
+	if err != nil {
+		return nil, err
+	}
+	return reader, nil
+}
+
+func (s server) Export(ctx context.Context) (*exported, error) {
+	e, err := snapshot.Export(ctx, string(s))
+	if err != nil {
+		return nil, err
+	}
+	return &exported{Name: e.Name, At: e.At, Close: e.Close}, nil
+}
+
+type serverSession struct {
+	conn    *pgx.Conn
+	catalog *snapshot.Catalog
+}
+
+func (s *serverSession) Catalog(ctx context.Context) (_ *catalog, err error) {
+	if s.catalog, err = snapshot.NewCatalog(ctx, s.conn); err != nil {
+		return nil, err
+	}
+	return &catalog{relations: s.catalog, filters: s.catalog, Version: s.catalog.Version}, nil
+}
+
+// Identify asks over an ordinary connection, which has no IDENTIFY_SYSTEM: what
+// has to be known to recall a pipeline comes before the right to replicate.
+func (s *serverSession) Identify(ctx context.Context) (y replication.System, err error) {
+	err = s.conn.QueryRow(ctx, `SELECT (SELECT system_identifier::text FROM pg_catalog.pg_control_system()), current_database()`).
+		Scan(&y.Identifier, &y.Database)
+	return y, postgres.Doing(err, "identify the source")
+}
+
+func (s *serverSession) Started(ctx context.Context) (at string, err error) {
+	err = s.conn.QueryRow(ctx, `SELECT extract(epoch FROM pg_postmaster_start_time())::text`).Scan(&at)
+	return at, postgres.Doing(err, "ask the source since when it runs")
+}
+
+func (s *serverSession) Slots(version int) slots { return replication.Over(s.conn.PgConn(), version) }
+
+func (s *serverSession) Look(ctx context.Context, p preflight.Source) (fault.Findings, error) {
+	p.SQL, p.Catalog = s.conn, s.catalog
+	return preflight.Check(ctx, p)
+}
+
+func (s *serverSession) Close(ctx context.Context) error { return s.conn.Close(ctx) }
+
+type serverWalsender struct{ *replication.Conn }
+
+func (w serverWalsender) Start(ctx context.Context, o replication.Options) (stream, error) {
+	s, err := w.Conn.Start(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
