@@ -71,9 +71,25 @@ type TableState struct {
 	// Columns is the shape of the source that the target's table stands for,
 	// by which a schema change is recognised.
 	Columns []ColumnShape `json:"columns,omitempty"`
+	// ShapedAt is where the stream announced Columns: an announcement from before
+	// it speaks of an older shape. For a copy it is the consistent point.
+	ShapedAt change.Position `json:"shaped_at,omitzero"`
+	// Files are where the source kept the rows when they were copied, by which a
+	// rewrite, of which the log says nothing, is recognised.
+	Files []File `json:"files,omitempty"`
+	// Shadow is the target's table that a copy under way is written to; empty
+	// when it goes to Target itself.
+	Shadow string `json:"shadow,omitempty"`
 	// Wanted is what the user wanted of the table when it was copied; nil for
 	// nothing.
 	Wanted *Wanted `json:"wanted,omitempty"`
+}
+
+// File is a heap of the source: the table, or a leaf partition of it.
+type File struct {
+	OID uint32 `json:"oid"`
+	// Number is pg_class.relfilenode's.
+	Number uint32 `json:"number"`
 }
 
 // Wanted are the wishes that the rows of a table would look otherwise without.

@@ -15,6 +15,8 @@ type Table struct {
 	// Number is the table's place in the pipeline's list; see Batch.Add.
 	Number int
 	Wishes Wishes
+	// Since is where the stream announced Relation; the zero Position for a copy.
+	Since change.Position
 	// Shared: the target's table may hold rows that neither the copy nor the
 	// stream tells of: others write to it, or not every operation is wanted.
 	Shared bool

@@ -56,6 +56,9 @@ type Column struct {
 	// the column hold NULL, or the table was rewritten: nothing in the log says
 	// which.
 	Defaulted bool
+	// Uneven: partitions of the table hold different values in rows older than the
+	// column.
+	Uneven bool
 }
 
 // Kind is what sort of type a [Type] is; the values are those of

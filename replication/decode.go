@@ -22,6 +22,9 @@ type RelationMessage struct {
 	// XID is the transaction that the announcement stands in. The log has it a
 	// moment before other sessions see what it did.
 	XID uint32
+	// Position is that of the last row before it; Seq is 0 where it comes before
+	// the transaction's first.
+	Position change.Position
 }
 
 // RelationColumn is a column as the stream announces it.

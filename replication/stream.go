@@ -84,6 +84,8 @@ type Stream struct {
 // source is a table of the stream: its relation and room for its tuples.
 type source struct {
 	relation *change.Relation
+	message  *RelationMessage
+	stale    bool // see Again
 	width    int
 	old, new []change.Datum
 }
@@ -262,7 +264,7 @@ func (s *Stream) message(ctx context.Context, r *reader) error {
 	kind := r.u8()
 	switch kind {
 	case 'I', 'U', 'D':
-		return s.row(change.Op(kind), r)
+		return s.row(ctx, change.Op(kind), r)
 	case 'B':
 		s.commit, s.seq, s.inside = change.LSN(r.u64()), 0, true
 		s.event.Kind, s.event.Position, s.event.Time = Begin, change.Position{Commit: s.commit}, pgTime(r.u64())
@@ -278,7 +280,7 @@ func (s *Stream) message(ctx context.Context, r *reader) error {
 	case 'R':
 		return s.relation(ctx, r)
 	case 'T':
-		return s.truncate(r)
+		return s.truncate(ctx, r)
 	case 'Y', 'O', 'M': // type names, origin, logical messages
 	default:
 		return fmt.Errorf("message of unknown type %q", kind)
@@ -294,24 +296,43 @@ func (s *Stream) relation(ctx context.Context, r *reader) error {
 	if err != nil {
 		return err
 	}
+	n := len(m.Columns)
+	t := &source{message: m, width: n, old: make([]change.Datum, n), new: make([]change.Datum, n)}
+	s.known[m.OID] = t
 	m.XID = s.xid
-	relation, err := s.options.Resolve(ctx, m)
-	if err != nil {
+	return s.resolve(ctx, t)
+}
+
+func (s *Stream) resolve(ctx context.Context, t *source) (err error) {
+	t.stale = false
+	t.message.Position = change.Position{Commit: s.commit, Seq: s.seq}
+	if t.relation, err = s.options.Resolve(ctx, t.message); err != nil {
 		return err
 	}
-	n := len(m.Columns)
-	if relation != nil && len(relation.Columns) != n {
-		return fmt.Errorf("table %s is announced with %d columns and was resolved to %d", relation, n, len(relation.Columns))
+	if t.relation != nil && len(t.relation.Columns) != t.width {
+		return fmt.Errorf("table %s is announced with %d columns and was resolved to %d", t.relation, t.width, len(t.relation.Columns))
 	}
-	s.known[m.OID] = &source{relation: relation, width: n, old: make([]change.Datum, n), new: make([]change.Datum, n)}
 	return nil
 }
 
-func (s *Stream) row(op change.Op, r *reader) error {
+// Again has Resolve asked again before the next row of a table, which the server
+// announces once: what is wanted of the table is something else now.
+func (s *Stream) Again(oid uint32) {
+	if t := s.known[oid]; t != nil {
+		t.stale = true
+	}
+}
+
+func (s *Stream) row(ctx context.Context, op change.Op, r *reader) error {
 	oid := r.u32()
 	t := s.known[oid]
 	if t == nil {
 		return fmt.Errorf("a row of table %d, which was not announced", oid)
+	}
+	if t.stale {
+		if err := s.resolve(ctx, t); err != nil {
+			return err
+		}
 	}
 	s.seq++
 	if t.relation == nil {
@@ -326,7 +347,7 @@ func (s *Stream) row(op change.Op, r *reader) error {
 	return nil
 }
 
-func (s *Stream) truncate(r *reader) error {
+func (s *Stream) truncate(ctx context.Context, r *reader) error {
 	n := int(r.u32())
 	r.u8() // CASCADE, RESTART IDENTITY
 	s.event.Relations = s.event.Relations[:0]
@@ -339,6 +360,11 @@ func (s *Stream) truncate(r *reader) error {
 		t := s.known[oid]
 		if t == nil {
 			return fmt.Errorf("TRUNCATE of table %d, which was not announced", oid)
+		}
+		if t.stale {
+			if err := s.resolve(ctx, t); err != nil {
+				return err
+			}
 		}
 		if t.relation != nil {
 			s.event.Relations = append(s.event.Relations, t.relation)

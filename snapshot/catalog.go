@@ -39,6 +39,12 @@ type Leaf struct {
 	Identity change.Identity
 	// Foreign partitions hold their rows elsewhere.
 	Foreign bool
+	// File is pg_class.relfilenode's: another one after every rewrite of the rows,
+	// and after a TRUNCATE. 0 where there is none.
+	File uint32
+	// Attached: it, or a partition that it is in, was not made as a partition, so
+	// it can have come with rows that the log has not shown as the root's.
+	Attached bool
 }
 
 // Catalog reads a source's system tables. It keeps the types it has seen. One
@@ -73,7 +79,6 @@ ORDER BY n.nspname, c.relname`
 // Tables reads the tables that the patterns select, ordered by name.
 func (c *Catalog) Tables(ctx context.Context, patterns []Pattern) ([]*Table, error) {
 	var tables []*Table
-	var oids []uint32
 	rows, err := c.conn.Query(ctx, tablesSQL)
 	if err != nil {
 		return nil, postgres.Doing(err, "list the source's tables")
@@ -89,23 +94,50 @@ func (c *Catalog) Tables(ctx context.Context, patterns []Pattern) ([]*Table, err
 		r.Identity = change.Identity(identity[0])
 		if Selected(patterns, r.Schema, r.Name) {
 			tables = append(tables, t)
-			oids = append(oids, r.OID)
 		}
 	}
 	if err := rows.Err(); err != nil {
 		return nil, postgres.Doing(err, "list the source's tables")
 	}
+	return tables, c.complete(ctx, tables)
+}
+
+// Table reads one table as it stands now, without the planner's estimate; nil when
+// there is none.
+func (c *Catalog) Table(ctx context.Context, oid uint32) (*Table, error) {
+	t := &Table{Relation: &change.Relation{OID: oid}}
+	r := t.Relation
+	var identity string
+	err := c.conn.QueryRow(ctx, `
+		SELECT n.nspname, c.relname, c.relkind = 'p', c.relreplident::text FROM pg_catalog.pg_class c
+		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1`, oid).Scan(&r.Schema, &r.Name, &t.Partitioned, &identity)
+	if err == pgx.ErrNoRows {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, postgres.Doing(err, "read table %d", oid)
+	}
+	r.Identity = change.Identity(identity[0])
+	return t, c.complete(ctx, []*Table{t})
+}
+
+// complete adds to tables what they are made of.
+func (c *Catalog) complete(ctx context.Context, tables []*Table) error {
+	oids := make([]uint32, len(tables))
+	for i, t := range tables {
+		oids[i] = t.Relation.OID
+	}
 	columns, err := c.columns(ctx, oids)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	keys, err := c.keys(ctx, oids)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	leaves, err := c.leaves(ctx, oids)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, t := range tables {
 		t.Relation.Columns = columns[t.Relation.OID]
@@ -115,34 +147,59 @@ func (c *Catalog) Tables(ctx context.Context, patterns []Pattern) ([]*Table, err
 			t.Bytes += l.Bytes
 		}
 	}
-	return tables, nil
+	return c.missingInLeaves(ctx, tables)
 }
 
-// Relation reads one table as it stands now; nil when there is none.
-func (c *Catalog) Relation(ctx context.Context, oid uint32) (*change.Relation, error) {
-	r := &change.Relation{OID: oid}
-	var identity string
-	err := c.conn.QueryRow(ctx, `
-		SELECT n.nspname, c.relname, c.relreplident::text FROM pg_catalog.pg_class c
-		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1`, oid).Scan(&r.Schema, &r.Name, &identity)
-	if err == pgx.ErrNoRows {
-		return nil, nil
+// What the leaves of partitioned tables hold in a column that they got later: the
+// root, which has no rows, does not say. A leaf without the entry was made with the
+// column, or rewritten.
+const missingInLeavesSQL = `
+SELECT u.root, a.attname, min(v.missing), count(DISTINCT v.missing)
+FROM unnest($1::oid[], $2::oid[]) AS u(root, leaf)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = u.leaf AND a.attnum > 0 AND NOT a.attisdropped AND a.atthasmissing
+CROSS JOIN LATERAL (SELECT (a.attmissingval::text::text[])[1] AS missing) AS v
+GROUP BY u.root, a.attname`
+
+func (c *Catalog) missingInLeaves(ctx context.Context, tables []*Table) error {
+	var roots, leaves []uint32
+	byOID := map[uint32]*change.Relation{}
+	for _, t := range tables {
+		if !t.Partitioned {
+			continue
+		}
+		byOID[t.Relation.OID] = t.Relation
+		for _, l := range t.Leaves {
+			roots, leaves = append(roots, t.Relation.OID), append(leaves, l.OID)
+		}
 	}
+	if len(leaves) == 0 {
+		return nil
+	}
+	rows, err := c.conn.Query(ctx, missingInLeavesSQL, roots, leaves)
 	if err != nil {
-		return nil, postgres.Doing(err, "read table %d", oid)
+		return postgres.Doing(err, "read the columns of partitions")
 	}
-	r.Identity = change.Identity(identity[0])
-	columns, err := c.columns(ctx, []uint32{oid})
-	if err != nil {
-		return nil, err
+	defer rows.Close()
+	for rows.Next() {
+		var root uint32
+		var name string
+		var missing *string
+		var distinct int
+		if err := rows.Scan(&root, &name, &missing, &distinct); err != nil {
+			return postgres.Doing(err, "read the columns of partitions")
+		}
+		columns := byOID[root].Columns
+		for i := range columns {
+			if columns[i].Name != name {
+				continue
+			}
+			if columns[i].Defaulted = distinct > 1; distinct == 1 {
+				columns[i].Missing = missing
+			}
+			columns[i].Uneven = distinct > 1
+		}
 	}
-	keys, err := c.keys(ctx, []uint32{oid})
-	if err != nil {
-		return nil, err
-	}
-	r.Columns = columns[oid]
-	r.Key = keyColumns(r, keys[oid])
-	return r, nil
+	return postgres.Doing(rows.Err(), "read the columns of partitions")
 }
 
 // Shows says whether the catalog shows what a committed transaction did: it is
@@ -261,15 +318,19 @@ func keyColumns(r *change.Relation, attnums []int16) []int {
 
 const leavesSQL = `
 WITH RECURSIVE below AS (
-  SELECT c.oid AS root, c.oid, c.relkind FROM pg_catalog.pg_class c WHERE c.oid = ANY($1)
+  SELECT c.oid AS root, c.oid, c.relkind, false AS attached FROM pg_catalog.pg_class c WHERE c.oid = ANY($1)
   UNION ALL
-  SELECT b.root, c.oid, c.relkind FROM below b
+  -- The tableoid column of a table is never changed: its entry is as old as the table.
+  SELECT b.root, c.oid, c.relkind, b.attached OR i.xmin <> (
+    SELECT a.xmin FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tableoid' AND a.attnum < 0)
+  FROM below b
   JOIN pg_catalog.pg_inherits i ON i.inhparent = b.oid
   JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
   WHERE b.relkind = 'p'
 )
 SELECT b.root, b.oid, n.nspname, c.relname, c.relreplident::text, b.relkind = 'f',
-       CASE WHEN b.relkind = 'f' THEN 0 ELSE pg_catalog.pg_relation_size(b.oid) END
+       CASE WHEN b.relkind = 'f' THEN 0 ELSE pg_catalog.pg_relation_size(b.oid) END,
+       coalesce(pg_catalog.pg_relation_filenode(b.oid), 0), b.attached
 FROM below b JOIN pg_catalog.pg_class c ON c.oid = b.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE b.relkind IN ('r', 'f')
 ORDER BY b.root, b.oid`
@@ -285,7 +346,7 @@ func (c *Catalog) leaves(ctx context.Context, oids []uint32) (map[uint32][]Leaf,
 		var root uint32
 		var l Leaf
 		var identity string
-		if err := rows.Scan(&root, &l.OID, &l.Schema, &l.Name, &identity, &l.Foreign, &l.Bytes); err != nil {
+		if err := rows.Scan(&root, &l.OID, &l.Schema, &l.Name, &identity, &l.Foreign, &l.Bytes, &l.File, &l.Attached); err != nil {
 			return nil, postgres.Doing(err, "read the partitions of the source's tables")
 		}
 		l.Identity = change.Identity(identity[0])

@@ -31,13 +31,14 @@ func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationM
 	for i := range shape {
 		known[shape[i].Name] = &shape[i]
 	}
-	now, err := a.catalog.Relation(ctx, m.OID)
+	is, err := a.catalog.Table(ctx, m.OID)
 	if err != nil {
 		return nil, nil, err
 	}
-	if now == nil {
-		// Dropped since. Its last rows are followed by what was known of it.
-		now = t.source.Relation
+	// Dropped since? Its last rows are followed by what was known of it.
+	now := t.source.Relation
+	if is != nil {
+		now = is.Relation
 	}
 	current := map[string]*change.Column{}
 	for i := range now.Columns {

@@ -52,7 +52,7 @@ type catalog struct {
 // relations is what [snapshot.Catalog] says of tables.
 type relations interface {
 	Tables(ctx context.Context, patterns []snapshot.Pattern) ([]*snapshot.Table, error)
-	Relation(ctx context.Context, oid uint32) (*change.Relation, error)
+	Table(ctx context.Context, oid uint32) (*snapshot.Table, error)
 	Types(ctx context.Context, oids []uint32, modifiers []int32) ([]*change.Type, error)
 	Gone(ctx context.Context, oids []uint32) ([]uint32, error)
 	Shows(ctx context.Context, xid uint32) (bool, error)
@@ -100,6 +100,7 @@ type stream interface {
 	Confirm(to change.LSN)
 	Beat() error
 	Ask() error
+	Again(oid uint32)
 	Close(ctx context.Context) error
 }
 
