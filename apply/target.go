@@ -76,6 +76,38 @@ type Target interface {
 	// was no such table before. Idempotent. t is retained.
 	Prepare(ctx context.Context, t *Table, existing Existing, copiedAt change.LSN) (created bool, err error)
 
+	// Alter brings a table that stands for the columns was to stand for t.Relation,
+	// and prepares it. Columns are the same where their attribute numbers are. What
+	// has another name is renamed; see [Differ] for wishes. What is new is added,
+	// and older rows hold Column.Missing or NULL; where nothing tells what they hold,
+	// Column.Defaulted included, the table has to be copied. What can be NULL now is
+	// made so, and a type is widened. Values of older rows are, bit for bit, what
+	// they were. What is gone is dropped (drop), or kept for the rows that have it,
+	// marked by a comment, and NULL in those to come, or empty (0, '') where the
+	// target's column cannot be NULL.
+	//
+	// A change that cannot be made so that older rows read as PostgreSQL shows them
+	// is a *RebuildError, and then nothing has been changed that a reader would
+	// miss. So is a name that a kept column has. Idempotent, also behind a crash in
+	// its middle. t is retained.
+	Alter(ctx context.Context, t *Table, was []ColumnShape, drop bool) error
+
+	// Shadow names the table that is to take a table's place by Swap. It is the same
+	// at all times, and another for each table. It asks nobody. Any goroutine.
+	//
+	// A shadow is prepared, loaded and dropped like any table.
+	Shadow(name string) string
+
+	// Swap gives the rows of one table to another at once, as a reader sees it:
+	// afterwards t.Name holds what from held, in from's columns, and there is no
+	// from. What users may do with t.Name stays. Nobody writes to either meanwhile,
+	// and t is prepared again before it is written to. Where others rely on the old
+	// table so that it cannot be replaced without harm, or have rows in it, it is a
+	// *TableError that names them, and nothing has been changed. Behind a crash, or
+	// an error that can be tried again, Swap may be repeated; where there is no from
+	// any more it is a *RebuildError.
+	Swap(ctx context.Context, t *Table, from string) error
+
 	// Drop removes the table and its rows. A table that is not there is not an
 	// error; one that is known to hold rows of others stays, with a precondition
 	// fault.
@@ -126,11 +158,11 @@ type Pacer interface {
 // and so whole transactions of the source. Rows that it has, with their
 // watermark, it is never given again.
 //
-//	Begin ─▶ Prepare, Remember, Apply, Settle … ─▶ Commit
+//	Begin ─▶ Prepare, Alter, Swap, Remember, Apply, Settle … ─▶ Commit
 //
 // Between the two nobody else sees what the calls do, and nil from one of them
 // promises nothing before Commit has returned nil. A *TableError, or a failure of
-// Prepare or Settle, undoes its own call alone; any other error undoes everything
+// Prepare, Alter, Swap or Settle, undoes its own call alone; any other error undoes everything
 // since Begin, as Rollback, Recall and Close do with what is open.
 type Transactional interface {
 	// Begin opens a transaction, or goes on with the one that is open.

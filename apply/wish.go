@@ -60,3 +60,11 @@ type Wishes struct {
 	// Storage and Compression are how the target keeps rows, in its own words.
 	Storage, Compression string
 }
+
+// Name is what a column of the source is called in the target.
+func (w *Wishes) Name(column string) string {
+	if name, ok := w.Rename[column]; ok {
+		return name
+	}
+	return column
+}

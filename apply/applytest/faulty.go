@@ -19,6 +19,8 @@ const (
 	Recall   Method = "Recall"
 	Remember Method = "Remember"
 	Prepare  Method = "Prepare"
+	Alter    Method = "Alter"
+	Swap     Method = "Swap"
 	Apply    Method = "Apply"
 	Commit   Method = "Commit"
 	Load     Method = "Load"
@@ -203,6 +205,16 @@ func (f *Faulty) Prepare(ctx context.Context, t *apply.Table, existing apply.Exi
 		return err
 	})
 	return created, err
+}
+
+// Alter implements [apply.Target].
+func (f *Faulty) Alter(ctx context.Context, t *apply.Table, was []apply.ColumnShape, drop bool) error {
+	return f.strike(ctx, Alter, func() error { return f.Target.Alter(ctx, t, was, drop) })
+}
+
+// Swap implements [apply.Target].
+func (f *Faulty) Swap(ctx context.Context, t *apply.Table, from string) error {
+	return f.strike(ctx, Swap, func() error { return f.Target.Swap(ctx, t, from) })
 }
 
 // Apply implements [apply.Target].

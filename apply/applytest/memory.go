@@ -39,7 +39,9 @@ var (
 
 type memoryTable struct {
 	columns []change.Column
-	key     []string
+	// kept are columns that the source does not have any more.
+	kept map[string]bool
+	key  []string
 	rows    map[string]*memoryRow
 }
 
@@ -249,7 +251,7 @@ func (t *memoryTable) addColumns(r *change.Relation) error {
 			continue
 		}
 		if c.Missing == nil && c.NotNull && len(t.rows) > 0 {
-			return fault.Permanent(fmt.Errorf("column %s: nobody knows what older rows hold", c.Name), "copy the table again")
+			return apply.Rebuild("nobody knows what older rows hold in column %s", c.Name)
 		}
 		t.columns = append(t.columns, c)
 		for _, row := range t.rows {
