@@ -59,10 +59,11 @@ func (s *source) table(name string, wishes apply.Wishes) *apply.Table {
 	if err != nil {
 		s.Fatal(err)
 	}
-	r, err := catalog.Relation(context.Background(), oid)
+	found, err := catalog.Table(context.Background(), oid)
 	if err != nil {
 		s.Fatal(err)
 	}
+	r := found.Relation
 	return &apply.Table{Relation: r, Name: Name(r.Schema, r.Name), Wishes: wishes}
 }
 
