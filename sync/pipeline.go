@@ -120,7 +120,7 @@ func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, boo
 		}
 		wait := pause/2 + rand.N(pause/2)
 		p.show(func(s *shown) { s.phase, s.lastError = Waiting, err.Error() })
-		p.log.Warn("the attempt ended; the next one begins from what the target remembers", "error", err, "in", wait.Round(time.Millisecond))
+		p.log.Warn("the attempt ended; the next one begins from what the target remembers", "error", err, "in", wait.Round(time.Millisecond), "fix", fault.Hint(err))
 		select {
 		case <-time.After(wait):
 		case <-p.stop:

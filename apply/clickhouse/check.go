@@ -73,7 +73,7 @@ func (t *Target) checkNew(ctx context.Context, p *plan) (fault.Finding, error) {
 		}
 	case codeOf(err) == codeNotEnoughPrivileges:
 		return f, nil
-	case codeOf(err) != 0 && !passing[codeOf(err)]:
+	case codeOf(err) != 0 && !passes(err):
 		return fault.Refused(apply.CheckTable, p.name, fault.Usage(fmt.Errorf("the server refuses a table with these wishes: %w", err),
 			"change what it names in types, rename, order_by or partition_by")), nil
 	}

@@ -33,7 +33,7 @@ func TestErrorsAreJudgedByTheirCode(t *testing.T) {
 		{210, true, "", false},
 		{279, true, "", false},
 		{243, true, "disk", false},
-		{516, false, "password", false},
+		{516, true, "password", false},
 		{497, false, "GRANT", true},
 		{81, false, "CREATE DATABASE", false},
 		{60, false, "", true},

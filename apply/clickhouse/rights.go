@@ -78,7 +78,7 @@ func (t *Target) checkRights(ctx context.Context) (fault.Findings, error) {
 	}
 	p, undo, err := t.throwaway(ctx, like)
 	switch {
-	case err != nil && (p == nil || passing[codeOf(err)]):
+	case err != nil && (p == nil || passes(err)):
 		return nil, err
 	case err != nil:
 		return t.rightsFindings(map[string]error{"CREATE TABLE": err}, p, false), nil
@@ -126,7 +126,7 @@ func (t *Target) tryRights(ctx context.Context, p *plan) (map[string]error, erro
 		{"TRUNCATE", ran("TRUNCATE TABLE " + p.name)},
 	} {
 		if err := trial.do(); err != nil {
-			if codeOf(err) == 0 || passing[codeOf(err)] {
+			if codeOf(err) == 0 || passes(err) {
 				return nil, err
 			}
 			denied[trial.right] = err

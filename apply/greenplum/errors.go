@@ -13,50 +13,11 @@ import (
 	"github.com/pgsluice/pgsluice/internal/postgres"
 )
 
-// passing are the SQLSTATEs, or their first two letters, of troubles that go away
-// by themselves (PostgreSQL manual, appendix "PostgreSQL Error Codes"), each with
-// what helps.
-var passing = map[string]string{
-	"08": "", // connection exceptions
-	"40": "", // serialization failures, deadlocks
-	"53": "the target is out of a resource (memory, disk, connections)",
-	// Lost segments of Greenplum are 58M01.
-	"58":    "the target has lost a disk or a segment: look at its log, and at gp_segment_configuration",
-	"55P03": "", // lock_not_available
-	"57014": "", // query_canceled
-	"57P01": "", // admin_shutdown
-	"57P02": "", // crash_shutdown
-	"57P03": "", // cannot_connect_now
-	"57P05": "", // idle_session_timeout
-	"25P02": "", // what failed the transaction was told before
-}
-
-// lasting are those that somebody has to act upon.
-var lasting = map[string]string{
-	"28":    "check user and password in the target's DSN, and that pg_hba.conf lets this user in from this machine",
-	"3D000": "check the database's name in the target's DSN, or create it",
-	"42501": "`pgsluice check` tells which right is missing, and the statement that gives it",
-	"57P04": "the target's database was dropped",
-	"25006": "the target is a standby, or is set to be read only: name the server that takes writes",
-}
-
 // blamesTable says that an error of a statement is that table's own: the others
 // would not meet it.
 func blamesTable(err error) bool {
-	code := postgres.Code(err)
-	if code == "" {
-		return false
-	}
-	_, passes := remedyOf(passing, code)
-	_, lasts := remedyOf(lasting, code)
-	return !passes && !lasts
-}
-
-func remedyOf(codes map[string]string, code string) (remedy string, ok bool) {
-	if remedy, ok = codes[code]; !ok {
-		remedy, ok = codes[code[:min(2, len(code))]]
-	}
-	return remedy, ok
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && fault.Of(fault.Family, answer.Code, answer.Message).Policy == fault.PolicyPark
 }
 
 // failed says what was being done, and judges.
@@ -92,16 +53,15 @@ func judge(err error) error {
 		if !ofTheWire(err) {
 			return fault.Permanent(err, "")
 		}
-		return fault.Advise(fault.Retry(postgres.Cause(err)), "see that the server runs, listens on that address and lets this machine in (listen_addresses, pg_hba.conf, firewall)")
+		return fault.Lost(postgres.Cause(err), fault.Family)
 	}
-	if remedy, ok := remedyOf(passing, answer.Code); ok {
-		return fault.Advise(fault.Retry(err), remedy)
-	}
-	remedy, _ := remedyOf(lasting, answer.Code)
-	for _, more := range []string{answer.Detail, answer.Where} {
-		if more != "" {
-			err = fmt.Errorf("%w (%s)", err, strings.ReplaceAll(more, "\n", "; "))
+	class := fault.Of(fault.Family, answer.Code, answer.Message)
+	if class.Policy == fault.PolicyPark {
+		for _, more := range []string{answer.Detail, answer.Where} {
+			if more != "" {
+				err = fmt.Errorf("%w (%s)", err, strings.ReplaceAll(more, "\n", "; "))
+			}
 		}
 	}
-	return fault.Permanent(err, strings.TrimSpace(remedy+"\n"+answer.Hint))
+	return postgres.Judge(err, answer, fault.Family)
 }

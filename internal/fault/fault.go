@@ -19,7 +19,9 @@ type Error struct {
 	Err error
 	// Remedy says what to do next, as a sentence or a statement to run.
 	Remedy string
-	class  class
+	// Class is what sort of trouble it is; nil where it was judged without one.
+	Class *Class
+	class class
 }
 
 type class uint8
@@ -27,6 +29,7 @@ type class uint8
 const (
 	undecided class = iota
 	retryable
+	awaited // retryable, and unmet
 	permanent
 	unmet
 	usage
@@ -75,8 +78,9 @@ func verdict(err error) class {
 	return undecided
 }
 
-// Unmet says whether a precondition is not met.
-func Unmet(err error) bool { return verdict(err) == unmet }
+// Unmet says whether a precondition is not met. What is waited for once a run has
+// begun is one too.
+func Unmet(err error) bool { v := verdict(err); return v == unmet || v == awaited }
 
 // IsUsage says whether the user's flags or configuration are at fault.
 func IsUsage(err error) bool { return verdict(err) == usage }
@@ -85,7 +89,7 @@ func IsUsage(err error) bool { return verdict(err) == usage }
 // An undecided error is retryable when it is the network's.
 func Retryable(err error) bool {
 	switch verdict(err) {
-	case retryable:
+	case retryable, awaited:
 		return true
 	case permanent, unmet, usage:
 		return false

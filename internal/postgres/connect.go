@@ -74,6 +74,8 @@ func sessionSQL() string {
 	settings["standard_conforming_strings"] = "on"
 	// A policy that hides rows is an error and not fewer rows.
 	settings["row_security"] = "off"
+	// From PostgreSQL 18 on a warning is all that tells of a publication that is gone.
+	settings["client_min_messages"] = "warning"
 	names := make([]string, 0, len(settings))
 	for name := range settings {
 		names = append(names, name)
@@ -122,8 +124,10 @@ func ConnectFault(err error, c *pgconn.Config) error {
 	if errors.As(err, &answer) {
 		return Fault(fmt.Errorf("%s: %w", where, answer))
 	}
-	return fault.Advise(fmt.Errorf("%s: %w", where, Cause(err)),
-		"see that the server runs, listens on that address and lets this machine in (listen_addresses, pg_hba.conf, firewall)")
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%s: %w", where, err)
+	}
+	return fault.Lost(fmt.Errorf("%s: %w", where, Cause(err)), fault.Source)
 }
 
 // Cause is what a failed connect is about: pgconn's own text repeats user and
