@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -21,6 +22,9 @@ type Conn struct {
 	// costs a goroutine per message.
 	wire *postgres.PatientConn
 	dsn  string
+	// patience is the server's wal_sender_timeout: how long a silent stream is
+	// waited for.
+	patience time.Duration
 	// Version is server_version_num: 180004 for 18.4.
 	Version int
 }
@@ -39,15 +43,30 @@ func Connect(ctx context.Context, dsn string) (*Conn, error) {
 		return nil, connectFault(err, &config)
 	}
 	c.wire = wire()
-	rows, err := postgres.Exec(ctx, c.pg, "SELECT current_setting('server_version_num')")
-	if err == nil && len(rows) == 1 {
-		c.Version, err = strconv.Atoi(rows[0][0])
-	}
-	if err != nil {
+	if err := c.greet(ctx); err != nil {
 		_ = c.Close(ctx)
 		return nil, fmt.Errorf("ask the source for its version: %w", err)
 	}
 	return c, nil
+}
+
+// defaultPatience is wal_sender_timeout's default. It stands for a server that
+// waits for its readers for ever, too.
+const defaultPatience = time.Minute
+
+func (c *Conn) greet(ctx context.Context) error {
+	rows, err := postgres.Exec(ctx, c.pg, "SELECT current_setting('server_version_num'), (1000 * extract(epoch FROM current_setting('wal_sender_timeout')::interval))::bigint")
+	if err != nil {
+		return err
+	}
+	if c.Version, err = strconv.Atoi(rows[0][0]); err != nil {
+		return err
+	}
+	ms, err := strconv.Atoi(rows[0][1])
+	if c.patience = time.Duration(ms) * time.Millisecond; ms == 0 {
+		c.patience = defaultPatience
+	}
+	return err
 }
 
 // Over lets an ordinary connection, which stays the caller's, be asked what slots
@@ -55,13 +74,15 @@ func Connect(ctx context.Context, dsn string) (*Conn, error) {
 func Over(pg *pgconn.PgConn, version int) *Conn { return &Conn{pg: pg, Version: version} }
 
 func connectFault(err error, config *pgconn.Config) error {
+	judged := postgres.ConnectFault(err, config)
+	grant := fmt.Sprintf("ALTER ROLE %s REPLICATION;  -- on a managed service: the role the provider names, such as rds_replication", change.AlwaysQuote(config.User))
 	switch postgres.Code(err) {
-	case "42501", "28000": // "must be superuser or replication role", or no pg_hba.conf entry
-		return fault.Precondition(postgres.ConnectFault(err, config),
-			fmt.Sprintf("ALTER ROLE %s REPLICATION;  -- on a managed service: the role the provider names, such as rds_replication",
-				change.AlwaysQuote(config.User)))
+	case "42501": // "must be superuser or replication role"
+		return fault.Precondition(judged, grant)
+	case "28000": // the same in older servers, or no pg_hba.conf entry
+		return fault.Advise(judged, grant)
 	}
-	return postgres.ConnectFault(err, config)
+	return judged
 }
 
 // PID is the process of the server that serves the connection.

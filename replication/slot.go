@@ -3,7 +3,6 @@ package replication
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pglogrepl"
 
@@ -66,13 +65,7 @@ func (c *Conn) standby(ctx context.Context) (bool, error) {
 
 func slotFault(err error, name string) error {
 	wrapped := postgres.Doing(err, "create replication slot %s", name)
-	text := err.Error()
-	switch code := postgres.Code(err); {
-	case code == "53400" || strings.Contains(text, "all replication slots are in use"):
-		return fault.Precondition(wrapped, "raise max_replication_slots in postgresql.conf and restart, or drop a slot nobody uses: SELECT slot_name FROM pg_replication_slots WHERE NOT active;")
-	case strings.Contains(text, "wal_level"):
-		return fault.Precondition(wrapped, "ALTER SYSTEM SET wal_level = logical;  -- then restart PostgreSQL")
-	case code == "42501":
+	if postgres.Code(err) == "42501" {
 		return fault.Precondition(wrapped, "ALTER ROLE … REPLICATION")
 	}
 	return wrapped

@@ -79,6 +79,8 @@ type Stream struct {
 	sent    change.LSN
 	beatAt  time.Time
 	reads   uint64
+	quiet   time.Time // since when nothing has come; zero while something comes
+	pinged  time.Time // when the server was asked whether it lives; zero when not
 }
 
 // source is a table of the stream: its relation and room for its tuples.
@@ -115,17 +117,23 @@ func (c *Conn) Start(ctx context.Context, o Options) (*Stream, error) {
 		pglogrepl.StartReplicationOptions{PluginArgs: args, Mode: pglogrepl.LogicalReplication})
 	if err != nil {
 		_ = fresh.Close(ctx)
-		return nil, startFault(err, o.Slot)
+		return nil, postgres.Doing(err, "start replication from slot %s", o.Slot)
 	}
 	return &Stream{conn: fresh, options: o, known: map[uint32]*source{}, confirm: o.From, beatAt: time.Now()}, nil
 }
 
 func startFault(err error, slot string) error {
-	wrapped := postgres.Doing(err, "start replication from slot %s", slot)
-	if postgres.Code(err) == "55000" { // the log it needs is gone, or the slot was invalidated
-		return fault.Permanent(wrapped, "the source no longer has the log this slot stands on: drop the pipeline with `pgsluice drop` and load it again")
+	return postgres.Doing(err, "replicate from slot %s", slot)
+}
+
+// noticeFault takes a warning for what it is: from PostgreSQL 18 on the changes
+// of tables whose publication is gone are left out of the stream, and a warning is
+// all that says so.
+func noticeFault(notice *pgconn.PgError, slot string) error {
+	if class := fault.Of(fault.Source, notice.Code, notice.Message); class.Name == "publication" {
+		return class.Judge(fmt.Errorf("replicate from slot %s: %w", slot, notice), fault.Source)
 	}
-	return wrapped
+	return nil
 }
 
 // Confirm lets the source forget everything up to the LSN. It is sent with the
@@ -154,7 +162,7 @@ func (s *Stream) report(now time.Time, reply bool) error {
 		WALWritePosition: pglogrepl.LSN(s.confirm), ClientTime: now, ReplyRequested: reply,
 	})
 	if err != nil {
-		return fault.Retry(fmt.Errorf("report progress to the source: %w", err))
+		return fault.Lost(fmt.Errorf("report progress to the source: %w", err), fault.Source)
 	}
 	s.sent, s.beatAt = s.confirm, now.Add(beatEvery)
 	return nil
@@ -175,9 +183,12 @@ func (s *Stream) Next(ctx context.Context, wait time.Duration) (*Event, error) {
 	if err != nil {
 		var netErr net.Error
 		if errors.As(err, &netErr) && netErr.Timeout() {
-			return &s.event, nil
+			return &s.event, s.silent(time.Now())
 		}
-		return nil, fault.Retry(fmt.Errorf("read the replication stream: %w", err))
+		return nil, fault.Lost(fmt.Errorf("read the replication stream: %w", err), fault.Source)
+	}
+	if !s.quiet.IsZero() {
+		s.quiet, s.pinged = time.Time{}, time.Time{}
 	}
 	switch m := msg.(type) {
 	case *pgproto3.CopyData:
@@ -190,6 +201,8 @@ func (s *Stream) Next(ctx context.Context, wait time.Duration) (*Event, error) {
 		}
 	case *pgproto3.ErrorResponse:
 		err = startFault(pgconn.ErrorResponseToPgError(m), s.options.Slot)
+	case *pgproto3.NoticeResponse:
+		err = noticeFault(pgconn.ErrorResponseToPgError((*pgproto3.ErrorResponse)(m)), s.options.Slot)
 	case *pgproto3.CopyDone, *pgproto3.CommandComplete, *pgproto3.ReadyForQuery:
 		err = fault.Retry(errors.New("the source ended the replication stream"))
 	}
@@ -197,6 +210,26 @@ func (s *Stream) Next(ctx context.Context, wait time.Duration) (*Event, error) {
 		return nil, err
 	}
 	return &s.event, nil
+}
+
+// silent takes note that nothing came. A server that has nothing to send is asked
+// for an answer after half the time that it would wait for its reader, and given
+// up after the other half: as PostgreSQL's own subscriptions do it. Only a reader
+// that reads can hear nothing, so that time in which nobody called Next does not
+// count: what came meanwhile is read first.
+func (s *Stream) silent(now time.Time) error {
+	half := s.conn.patience / 2
+	switch {
+	case s.quiet.IsZero():
+		s.quiet = now
+	case s.pinged.IsZero() && now.Sub(s.quiet) >= half:
+		s.pinged = now
+		return s.Ask()
+	case !s.pinged.IsZero() && now.Sub(s.pinged) >= half:
+		return fault.Lost(fmt.Errorf("read the replication stream: the source went silent %s ago and does not answer (wal_sender_timeout)",
+			now.Sub(s.quiet).Round(time.Second)), fault.Source)
+	}
+	return nil
 }
 
 // prepareRead does what a read that may block needs: the server is told that
