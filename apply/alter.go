@@ -71,6 +71,73 @@ func Differ(t *Table, was []ColumnShape) (*Difference, error) {
 	return d, nil
 }
 
+// Steps are what has to be done to a target's table, in this order, before columns
+// are widened and added. Names are the target's.
+type Steps struct {
+	// Drop are columns to be dropped, Keep those to be kept and marked.
+	Drop, Keep []string
+	// Rename are old and new names.
+	Rename [][2]string
+}
+
+// Steps finds what has still to be done, from what is there: there says whether the
+// table has a column of the name, and kept whether that one is marked as gone in
+// the source. Where names alone do not tell whether a change has been made already,
+// as when two columns have swapped theirs, it is a *RebuildError.
+func (d *Difference) Steps(t *Table, there, kept func(name string) bool, drop bool) (*Steps, error) {
+	now := map[string]int{}
+	for i := range t.Relation.Columns {
+		now[t.Wishes.Name(t.Relation.Columns[i].Name)] = i
+	}
+	s := &Steps{}
+	for _, gone := range d.Gone {
+		i, again := now[gone]
+		switch {
+		case again && d.Was[i] == nil:
+			return nil, Rebuild("column %s is another one of the same name", change.QuoteIdent(gone))
+		case again && !there(d.From[i]): // renamed already
+		case !there(gone):
+		case again && !drop:
+			return nil, Rebuild("column %s is kept, and another has its name now", change.QuoteIdent(gone))
+		case drop:
+			s.Drop = append(s.Drop, gone)
+		case !kept(gone):
+			s.Keep = append(s.Keep, gone)
+		}
+	}
+	for i := range t.Relation.Columns {
+		if err := d.rename(s, i, t.Wishes.Name(t.Relation.Columns[i].Name), now, there, kept); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// rename adds what has to be done for the name of column i.
+func (d *Difference) rename(s *Steps, i int, to string, now map[string]int, there, kept func(string) bool) error {
+	from := d.From[i]
+	if from == "" {
+		if there(to) && kept(to) {
+			return Rebuild("a column %s of another time is kept", change.QuoteIdent(to))
+		}
+		return nil
+	}
+	taken := there(to) && !slices.Contains(s.Drop, to)
+	other, reused := now[from]
+	switch {
+	case from == to && !taken, from != to && !there(from) && (!taken || kept(to)):
+		return Rebuild("column %s is not there", change.QuoteIdent(from))
+	case from == to, !there(from):
+		return nil
+	case reused && (taken || d.Was[other] != nil):
+		return Rebuild("columns %s and %s have each other's names", change.QuoteIdent(from), change.QuoteIdent(to))
+	case taken:
+		return Rebuild("there is another column %s already", change.QuoteIdent(to))
+	}
+	s.Rename = append(s.Rename, [2]string{from, to})
+	return nil
+}
+
 // Retyped says that column i of the relation was of another type, or of another
 // modifier.
 func (d *Difference) Retyped(i int, c *change.Column) bool {

@@ -88,8 +88,9 @@ type Target interface {
 	//
 	// A change that cannot be made so that older rows read as PostgreSQL shows them
 	// is a *RebuildError, and then nothing has been changed that a reader would
-	// miss. So is a name that a kept column has. Idempotent, also behind a crash in
-	// its middle. t is retained.
+	// miss. So is a name that a kept column has. Every batch of the table's earlier
+	// relations has been applied. Idempotent, also behind a crash in its middle. t
+	// is retained.
 	Alter(ctx context.Context, t *Table, was []ColumnShape, drop bool) error
 
 	// Shadow names the table that is to take a table's place by Swap. It is the same

@@ -42,7 +42,7 @@ type memoryTable struct {
 	// kept are columns that the source does not have any more.
 	kept map[string]bool
 	key  []string
-	rows    map[string]*memoryRow
+	rows map[string]*memoryRow
 }
 
 type memoryRow struct {

@@ -2,11 +2,10 @@ package greenplum
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
+	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
-	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/typemap"
 )
 
@@ -61,7 +60,7 @@ func (p *plan) addColumn(c *column, empty bool) ([]string, error) {
 	case c.source.Missing != nil:
 		value, err := c.missing()
 		if err != nil {
-			return nil, fault.Permanent(fmt.Errorf("add column %s: older rows hold %q: %w", c.name, *c.source.Missing, err), copyAgain)
+			return nil, apply.Rebuild("add column %s: older rows hold %q: %v", c.name, *c.source.Missing, err)
 		}
 		return []string{
 			alter + "ADD COLUMN " + c.definition() + " DEFAULT " + value,
@@ -69,14 +68,12 @@ func (p *plan) addColumn(c *column, empty bool) ([]string, error) {
 		}, nil
 	case !empty && (c.notNull || c.source.Generated):
 		// PostgreSQL rewrote the table, and says nothing of it in its log.
-		return nil, fault.Permanent(fmt.Errorf("add column %s: %w", c.name, errUntold), copyAgain)
+		return nil, apply.Rebuild("add column %s: %v", c.name, errUntold)
 	}
 	return []string{alter + "ADD COLUMN " + c.definition()}, nil
 }
 
 var errUntold = errors.New("the rows that are there hold values of it that PostgreSQL's log does not tell")
-
-const copyAgain = "start pgsluice again: the table is then copied anew"
 
 // missing is the column's Missing as an expression. PostgreSQL has printed it under
 // the settings that this session has too.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -35,7 +36,11 @@ type foundColumn struct {
 	defaulted bool
 	// computed: it takes no values but its own.
 	computed bool
+	comment  string
 }
+
+// dropped says that the source does not have the column any more.
+func (c *foundColumn) dropped() bool { return strings.HasSuffix(c.comment, keptMark) }
 
 type uniqueIndex struct {
 	name    string
@@ -70,13 +75,13 @@ func (s *server) describe(ctx context.Context, conn *pgx.Conn, schema, name stri
 
 func (s *server) describeColumns(ctx context.Context, conn *pgx.Conn, f *found) error {
 	rows, err := conn.Query(ctx, `SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod, a.attnotnull,
-			a.atthasdef OR `+s.identitySQL()+` <> '', `+s.computedSQL()+`
+			a.atthasdef OR `+s.identitySQL()+` <> '', `+s.computedSQL()+`, coalesce(pg_catalog.col_description(a.attrelid, a.attnum), '')
 		FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`, f.oid)
 	if err != nil {
 		return err
 	}
 	var c foundColumn
-	_, err = pgx.ForEachRow(rows, []any{&c.name, &c.typ, &c.oid, &c.modifier, &c.notNull, &c.defaulted, &c.computed}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&c.name, &c.typ, &c.oid, &c.modifier, &c.notNull, &c.defaulted, &c.computed, &c.comment}, func() error {
 		one := c
 		f.columns[c.name] = &one
 		f.order = append(f.order, c.name)
