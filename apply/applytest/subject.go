@@ -20,6 +20,8 @@ type Subject struct {
 	RefusedText string
 	// Name writes the name of a table as the target does; nil: as it is.
 	Name func(table string) string
+	// Unwished: the target has no columns by other names than the source's.
+	Unwished bool
 	// Unversioned: the rows of the target do not tell their position.
 	Unversioned bool
 }
@@ -63,6 +65,8 @@ func Run(t *testing.T, s Subject) {
 		{"Values are the same from binary and from text", valuesAgree},
 		{"Any history, cut, failed and replayed at random, reads as the model", randomHistory},
 	}
+	promises = append(promises, alterations...)
+	promises = append(promises, swaps...)
 	promises = append(promises, transactions...)
 	if s.Refused != nil { // a target that holds every value cannot fail by one
 		promises = append(promises, promise{"A table that fails leaves the others appliable", applyTableError})

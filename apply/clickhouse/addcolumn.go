@@ -3,13 +3,13 @@ package clickhouse
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
 
+	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
@@ -31,36 +31,47 @@ func (t *Target) addColumn(ctx context.Context, p *plan, i int, empty bool) erro
 }
 
 func (t *Target) addColumnStatement(ctx context.Context, p *plan, i int, empty bool) (string, error) {
+	command, err := t.addColumnCommand(ctx, p, i, empty)
+	return "ALTER TABLE " + p.name + " " + command, err
+}
+
+// addColumnCommand is that of an ALTER TABLE. A *RebuildError says that older rows
+// cannot be given what they hold.
+func (t *Target) addColumnCommand(ctx context.Context, p *plan, i int, empty bool) (string, error) {
 	s, c := p.specs[i], &p.table.Relation.Columns[i]
 	definition := ident(s.name) + " " + s.ddl
 	switch {
 	case c.Missing != nil:
 		value, err := t.exactConstant(ctx, s, *c.Missing)
 		if err != nil {
-			return "", fault.Permanent(err, copyAgain)
+			return "", err
 		}
 		definition += " DEFAULT " + value
 	case empty:
 	case c.Generated, c.NotNull:
 		// PostgreSQL rewrote the table, and says nothing of it in its log.
-		return "", fault.Permanent(errors.New("the rows that are there hold values of it that PostgreSQL's log does not tell"), copyAgain)
+		return "", untold(s)
 	}
 	after := " FIRST"
 	if i > 0 {
 		after = " AFTER " + ident(p.specs[i-1].name)
 	}
-	return "ALTER TABLE " + p.name + " ADD COLUMN IF NOT EXISTS " + definition + after, nil
+	return "ADD COLUMN IF NOT EXISTS " + definition + after, nil
 }
 
 const copyAgain = "start pgsluice again: the table is then copied anew"
 
+func untold(s *spec) error {
+	return apply.Rebuild("the rows that are there hold values of column %s that PostgreSQL's log does not tell", change.QuoteIdent(s.name))
+}
+
 // exactConstant is an expression for the value that PostgreSQL prints as given.
 // The server is asked what it makes of the expression, and the answer has to be
-// the bytes that the value would have been sent as.
+// the bytes that the value would have been sent as, or it is a *RebuildError.
 func (t *Target) exactConstant(ctx context.Context, s *spec, value string) (string, error) {
 	want := newColumn(s)
 	if err := want.append(change.Datum{Format: change.Text, Bytes: []byte(value)}); err != nil {
-		return "", fmt.Errorf("older rows hold %q, which %s cannot: %w", value, s.ddl, err)
+		return "", apply.Rebuild("older rows hold %q, which %s cannot: %v", value, s.ddl, err)
 	}
 	expression := "CAST(" + want.constant(0) + ", " + text(s.ddl) + ")"
 	got := newColumn(s)
@@ -69,6 +80,9 @@ func (t *Target) exactConstant(ctx context.Context, s *spec, value string) (stri
 		Result:   proto.Results{{Name: "v", Data: got}},
 		OnResult: func(context.Context, proto.Block) error { return nil },
 	})
+	if codeOf(err) != 0 && !fault.Retryable(t.judge(err)) {
+		return "", apply.Rebuild("older rows hold %q; ask for it as a %s: %v", value, s.ddl, err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("older rows hold %q; ask for it as a %s: %w", value, s.ddl, err)
 	}
@@ -78,7 +92,7 @@ func (t *Target) exactConstant(ctx context.Context, s *spec, value string) (stri
 		return expression, nil
 	}
 	if !got.equal(want) {
-		return "", fmt.Errorf("older rows hold %q, and no expression gives exactly that as a %s", value, s.ddl)
+		return "", apply.Rebuild("older rows hold %q, and no expression gives exactly that as a %s", value, s.ddl)
 	}
 	return expression, nil
 }

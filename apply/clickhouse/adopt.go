@@ -22,6 +22,8 @@ type foundColumn struct {
 	typ         string
 	kind        string // of its default: DEFAULT, MATERIALIZED, ALIAS
 	inPartition bool
+	inOrder     bool
+	comment     string
 }
 
 // describe reads what the server says of a table; nil when there is none.
@@ -39,7 +41,7 @@ func (t *Target) describe(ctx context.Context, name string) (*found, error) {
 	if err := rows.Scan(&f.engine, &f.engineFull, &f.sortingKey, &f.partitionKey); err != nil {
 		return nil, err
 	}
-	columns, err := t.statements.Query(ctx, "SELECT name, type, default_kind, is_in_partition_key FROM system.columns"+where)
+	columns, err := t.statements.Query(ctx, "SELECT name, type, default_kind, is_in_partition_key, is_in_sorting_key, comment FROM system.columns"+where)
 	if err != nil {
 		return nil, err
 	}
@@ -47,11 +49,11 @@ func (t *Target) describe(ctx context.Context, name string) (*found, error) {
 	for columns.Next() {
 		var name string
 		var c foundColumn
-		var inPartition uint8
-		if err := columns.Scan(&name, &c.typ, &c.kind, &inPartition); err != nil {
+		var inPartition, inOrder uint8
+		if err := columns.Scan(&name, &c.typ, &c.kind, &inPartition, &inOrder, &c.comment); err != nil {
 			return nil, err
 		}
-		c.inPartition = inPartition == 1
+		c.inPartition, c.inOrder = inPartition == 1, inOrder == 1
 		f.columns[name] = c
 	}
 	return f, columns.Err()

@@ -2,10 +2,13 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
 // Shadow implements [apply.Target].
@@ -31,11 +34,21 @@ func escapedLen(name string) int {
 	return n
 }
 
-// Swap implements [apply.Target].
+// Swap implements [apply.Target]. The tables change their names at once, and then
+// the old one is dropped. An answer that is lost says nothing of which of the two
+// has a name, so the new one is marked before:
+//
+//	from is marked     the tables have yet to change their names
+//	t.Name is marked   they have, and the old one has yet to be dropped
+//
+// What the server grants is granted on names, and stays.
 func (t *Target) Swap(ctx context.Context, table *apply.Table, from string) error {
 	doing := fmt.Sprintf("put table %s in the place of %s", t.tableName(from), t.tableName(table.Name))
-	err := t.swap(ctx, table, from)
-	if err != nil {
+	if table.Shared {
+		err := fault.Precondition(errors.New("it holds rows of others too"), "give the source table a target of its own")
+		return &apply.TableError{Table: table, Err: fmt.Errorf("%s: %w", doing, err)}
+	}
+	if err := t.swap(ctx, table.Name, from); err != nil {
 		return t.failed(ctx, doing, err)
 	}
 	t.mu.Lock()
@@ -49,6 +62,101 @@ func (t *Target) Swap(ctx context.Context, table *apply.Table, from string) erro
 	return nil
 }
 
-func (t *Target) swap(ctx context.Context, table *apply.Table, from string) error {
-	return apply.Rebuild("not yet: %s", strings.TrimSpace(from))
+// swapMark ends the comment of a table that is to take another's place.
+const swapMark = "taking the place of another table"
+
+func (t *Target) swap(ctx context.Context, name, from string) error {
+	comments, err := t.comments(ctx, name, from)
+	if err != nil {
+		return err
+	}
+	old, there := comments[name]
+	shadow, ready := comments[from]
+	switch {
+	case marked(old):
+		return t.finishSwap(ctx, name, from)
+	case !ready:
+		return apply.Rebuild("there is no table %s", t.tableName(from))
+	case !marked(shadow):
+		if err := t.comment(ctx, from, shadow+swapMark); err != nil {
+			return err
+		}
+	}
+	if !there {
+		err = t.statements.Exec(ctx, "RENAME TABLE "+t.tableName(from)+" TO "+t.tableName(name))
+	} else {
+		err = t.exchange(ctx, name, from)
+	}
+	if err != nil {
+		return err
+	}
+	return t.finishSwap(ctx, name, from)
 }
+
+// finishSwap drops the old table. Should an EXCHANGE of an earlier call have come
+// late, the one that would be dropped is the new one.
+func (t *Target) finishSwap(ctx context.Context, name, from string) error {
+	comments, err := t.comments(ctx, name)
+	if err != nil {
+		return err
+	}
+	if !marked(comments[name]) {
+		return fault.Retry(errors.New("the tables have changed their names twice"))
+	}
+	for _, old := range []string{from, third(name)} {
+		if err := t.statements.Exec(ctx, "DROP TABLE IF EXISTS "+t.tableName(old)+" SYNC"); err != nil {
+			return err
+		}
+	}
+	return t.comment(ctx, name, strings.TrimSuffix(comments[name], swapMark))
+}
+
+func marked(comment string) bool { return strings.HasSuffix(comment, swapMark) }
+
+// comments are those of the tables that are there.
+func (t *Target) comments(ctx context.Context, names ...string) (map[string]string, error) {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = text(name)
+	}
+	rows, err := t.statements.Query(ctx, "SELECT name, comment FROM system.tables WHERE database = "+text(t.address.database)+
+		" AND name IN ("+strings.Join(quoted, ", ")+")")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := map[string]string{}
+	for rows.Next() {
+		var name, comment string
+		if err := rows.Scan(&name, &comment); err != nil {
+			return nil, err
+		}
+		all[name] = comment
+	}
+	return all, rows.Err()
+}
+
+func (t *Target) comment(ctx context.Context, name, comment string) error {
+	return t.statements.Exec(ctx, "ALTER TABLE "+t.tableName(name)+" MODIFY COMMENT "+text(comment))
+}
+
+// exchanging are the engines of databases whose tables can change their names at
+// once.
+var exchanging = []string{"Atomic", "Replicated", "Shared"}
+
+// exchange lets two tables change their names. In a database that cannot do so at
+// once a reader may find no table for a moment.
+func (t *Target) exchange(ctx context.Context, a, b string) error {
+	var engine string
+	err := t.statements.QueryRow(ctx, "SELECT engine FROM system.databases WHERE name = "+text(t.address.database)).Scan(&engine)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(exchanging, engine) {
+		return t.statements.Exec(ctx, "EXCHANGE TABLES "+t.tableName(a)+" AND "+t.tableName(b))
+	}
+	return t.statements.Exec(ctx, fmt.Sprintf("RENAME TABLE %[1]s TO %[3]s, %[2]s TO %[1]s", t.tableName(a), t.tableName(b), t.tableName(third(a))))
+}
+
+// third is the name of the old table where names cannot be exchanged.
+func third(name string) string { return apply.ShadowName(name+"__old", longestShadow, escapedLen) }
