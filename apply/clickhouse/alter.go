@@ -26,8 +26,14 @@ func (t *Target) Alter(ctx context.Context, table *apply.Table, was []apply.Colu
 		return err
 	}
 	d, err := apply.Differ(table, was)
+	var statements []string
 	if err == nil {
-		err = t.alter(ctx, p, d, drop)
+		statements, err = t.alterStatements(ctx, p, d, drop)
+	}
+	for _, statement := range statements {
+		if err == nil {
+			err = refusedAlter(t.statements.Exec(ctx, statement))
+		}
 	}
 	if err != nil {
 		return t.failed(ctx, doing, err)
@@ -36,36 +42,29 @@ func (t *Target) Alter(ctx context.Context, table *apply.Table, was []apply.Colu
 	return nil
 }
 
-func (t *Target) alter(ctx context.Context, p *plan, d *apply.Difference, drop bool) error {
+// alterStatements are what has still to be done.
+func (t *Target) alterStatements(ctx context.Context, p *plan, d *apply.Difference, drop bool) ([]string, error) {
 	f, err := t.describe(ctx, p.table.Name)
 	if err == nil && f == nil {
 		err = apply.Rebuild("there is no table %s", p.name)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	steps, err := d.Steps(p.table, f.has, func(name string) bool { return strings.HasSuffix(f.columns[name].comment, keptMark) }, drop)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	statements, err := f.reshape(p, steps)
+	reshaping, err := f.reshape(p, steps)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	widening, err := f.widen(p, d)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	adding, err := t.adding(ctx, p, d, f)
-	if err != nil {
-		return err
-	}
-	for _, statement := range append(append(statements, widening...), adding...) {
-		if err := t.statements.Exec(ctx, statement); err != nil {
-			return refusedAlter(err)
-		}
-	}
-	return nil
+	return slices.Concat(reshaping, widening, adding), err
 }
 
 func (f *found) has(name string) bool {
