@@ -3,8 +3,8 @@ ALTER TABLE "public"."orders" ADD COLUMN "said" text NOT NULL DEFAULT CAST(E'it'
 ALTER TABLE "public"."orders" ALTER COLUMN "said" DROP DEFAULT;
 ALTER TABLE "public"."orders" ADD COLUMN "mac" text DEFAULT CAST('08:00:2b:01:02:03:04:05' AS text);
 ALTER TABLE "public"."orders" ALTER COLUMN "mac" DROP DEFAULT;
--- add column "untold": the rows that are there hold values of it that PostgreSQL's log does not tell;
--- add column "made": the rows that are there hold values of it that PostgreSQL's log does not tell;
+-- the table has to be copied anew: add column "untold": the rows that are there hold values of it that PostgreSQL's log does not tell;
+-- the table has to be copied anew: add column "made": the rows that are there hold values of it that PostgreSQL's log does not tell;
 ALTER TABLE "public"."orders" ADD COLUMN "plain" text;
 ALTER TABLE "public"."orders" ADD COLUMN "said" text NOT NULL DEFAULT CAST(E'it''s \\ "x"' AS text);
 ALTER TABLE "public"."orders" ALTER COLUMN "said" DROP DEFAULT;
