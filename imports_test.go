@@ -27,7 +27,8 @@ var everywhere = []string{"internal/fault"}
 var house = map[string]room{
 	"change":            {why: "it is the vocabulary: everybody speaks it, so it can know nobody"},
 	"internal/fault":    {why: "it judges errors for everybody, so it can know nobody"},
-	"internal/postgres": {ours: []string{"change"}, theirs: []string{"github.com/jackc/pgx/v5", "golang.org/x/sys/unix"}, why: "it opens connections and judges what PostgreSQL answers; what is done over them is others' business"},
+	"internal/watch":    {why: "it watches connections to any server, so it can know none"},
+	"internal/postgres": {ours: []string{"change", "internal/watch"}, theirs: []string{"github.com/jackc/pgx/v5", "golang.org/x/sys/unix"}, why: "it opens connections and judges what PostgreSQL answers; what is done over them is others' business"},
 	"internal/sandbox":  {why: "it starts servers for tests, demo and the embedded target, and knows nothing of what they are for"},
 	"typemap":           {ours: []string{"change"}, why: "the meaning of a value must not depend on who sends or stores it"},
 	"replication": {
@@ -45,7 +46,7 @@ var house = map[string]room{
 		why: "a target knows its warehouse and the contract, and nothing of the source",
 	},
 	"apply/clickhouse": {
-		ours: []string{"change", "apply", "typemap"}, theirs: []string{"github.com/ClickHouse/", "golang.org/x/sync/errgroup"},
+		ours: []string{"change", "apply", "typemap", "internal/watch"}, theirs: []string{"github.com/ClickHouse/", "golang.org/x/sync/errgroup"},
 		why: "a target knows its warehouse and the contract, and nothing of the source",
 	},
 	"preflight": {
@@ -74,6 +75,7 @@ var onlyIn = map[string][]string{
 	"github.com/ClickHouse/ch-go":  {"apply/clickhouse"},
 	"github.com/jackc/pglogrepl":   {"replication"},
 	"github.com/spf13/cobra":       {"cmd/pgsluice"},
+	"github.com/Shopify/toxiproxy": {"integration"},
 	"go.yaml.in/yaml/v3":           {"cmd/pgsluice"},
 	// The archived home of pgconn; its code lives in pgx/v5/pgconn now.
 	"github.com/jackc/pgconn": {},

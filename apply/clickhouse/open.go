@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -84,6 +85,7 @@ func Open(ctx context.Context, opts Options) (*Target, error) {
 		Addr:        []string{a.host},
 		Auth:        clickhousego.Auth{Database: anyDatabase, Username: a.user, Password: a.password},
 		TLS:         a.tls,
+		DialContext: func(ctx context.Context, _ string) (net.Conn, error) { return t.wires.watched(ctx, 0) }, // see ReadTimeout
 		DialTimeout: dialTimeout,
 		ReadTimeout: time.Hour, // a DELETE answers when it is done
 		Settings:    statementSettings,

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/ch-go"
+
+	"github.com/pgsluice/pgsluice/internal/watch"
 )
 
 // pool hands out connections that carry data. A connection serves one query at
@@ -101,9 +103,14 @@ func (p *pool) put(w *wire) {
 }
 
 func (p *pool) dial(ctx context.Context) (*wire, error) {
+	return p.greet(ctx, func(ctx context.Context) (net.Conn, error) { return p.watched(ctx, silences) })
+}
+
+// greet logs in over a connection that is dialled so.
+func (p *pool) greet(ctx context.Context, dial func(context.Context) (net.Conn, error)) (*wire, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	conn, err := p.connect(ctx)
+	conn, err := dial(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", p.address.host, err)
 	}
@@ -126,6 +133,37 @@ func (p *pool) connect(ctx context.Context) (net.Conn, error) {
 		return dialer.DialContext(ctx, "tcp", p.address.host)
 	}
 	return (&tls.Dialer{NetDialer: dialer, Config: p.address.tls}).DialContext(ctx, "tcp", p.address.host)
+}
+
+// A connection that has been silent for so long is asked about, and one that
+// carries rows is given up after so many times: ClickHouse cannot be asked what
+// becomes of a query without a right of its own.
+const (
+	silence  = 30 * time.Second
+	silences = 20
+)
+
+// watched is a connection that ends when the server has gone without a word.
+func (p *pool) watched(ctx context.Context, most int) (net.Conn, error) {
+	conn, err := p.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	watched, asked := watch.New(conn), 0
+	watched.Watch(silence, func(ctx context.Context) bool {
+		asked++
+		return asked == most || p.lost(ctx)
+	})
+	return watched, nil
+}
+
+// lost says that the server does not answer any more. One that refuses does.
+func (p *pool) lost(ctx context.Context) bool {
+	w, err := p.greet(ctx, p.connect)
+	if err == nil {
+		w.close()
+	}
+	return err != nil && codeOf(err) == 0 && ctx.Err() == nil
 }
 
 func (p *pool) close() {

@@ -44,7 +44,12 @@ func Parse(dsn string) (*pgx.ConnConfig, error) {
 	}
 	// Settings go by SET and not in the startup packet: poolers refuse startup
 	// parameters they do not know.
+	Watch(&c.Config)
+	watch := c.AfterConnect
 	c.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if err := watch(ctx, conn); err != nil {
+			return err
+		}
 		return conn.Exec(ctx, sessionSQL()).Close()
 	}
 	c.DefaultQueryExecMode = pgx.QueryExecModeExec

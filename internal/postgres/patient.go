@@ -63,8 +63,9 @@ const (
 func ReadPatiently(c *pgconn.Config) func() *PatientConn {
 	var last *PatientConn
 	dialer := &net.Dialer{Timeout: c.ConnectTimeout, Control: smallSegments}
+	dial := watched(dialer.DialContext)
 	c.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		wire, err := dialer.DialContext(ctx, network, addr)
+		wire, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
