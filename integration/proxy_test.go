@@ -1,122 +1,131 @@
 package integration
 
 import (
+	"context"
+	"fmt"
 	"io"
-	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/Shopify/toxiproxy/v2/stream"
+	"github.com/Shopify/toxiproxy/v2/toxics"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 )
 
-// proxy stands between the program and a server and can hold what the program
-// sends, or cut the connections.
+// proxy stands between the program and a server, and can be any bad network.
 type proxy struct {
-	listener net.Listener
-	to       string
-	group    sync.WaitGroup
-
-	mu    sync.Mutex
-	open  chan struct{} // closed while bytes may pass
-	conns map[net.Conn]bool
+	*toxiproxy.Proxy
+	s  *scene
+	at string
 	// waiting is how many connections have bytes that are held.
-	waiting atomic.Int64
+	waiting *atomic.Int64
 }
 
 // newProxy listens on loopback and forwards to the address until the test ends.
 func (s *scene) newProxy(to string) *proxy {
 	s.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	zerolog.SetGlobalLevel(zerolog.Disabled)
+	network := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.New(io.Discard))
+	waiting, _ := held.LoadOrStore(s.Name()+to, &atomic.Int64{})
+	p := &proxy{Proxy: toxiproxy.NewProxy(network, s.Name()+to, "127.0.0.1:0", to), s: s, waiting: waiting.(*atomic.Int64)}
+	if err := p.Start(); err != nil {
 		s.Fatal(err)
 	}
-	p := &proxy{listener: l, to: to, open: make(chan struct{}), conns: map[net.Conn]bool{}}
-	close(p.open)
-	p.group.Go(p.accept)
+	p.at = p.Listen
 	s.Cleanup(func() {
-		_ = l.Close()
-		p.cut()
-		p.release()
-		p.group.Wait()
+		p.heal()
+		p.Stop()
 	})
 	return p
 }
 
-func (p *proxy) addr() string { return p.listener.Addr().String() }
+func (p *proxy) addr() string { return p.at }
 
-func (p *proxy) accept() {
-	for {
-		client, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("tcp", p.to)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		p.mu.Lock()
-		p.conns[client], p.conns[server] = true, true
-		p.mu.Unlock()
-		p.group.Go(func() { p.forward(server, client, true) })
-		p.group.Go(func() { p.forward(client, server, false) })
-	}
-}
+// down refuses connections, those that are open included.
+func (p *proxy) down() { p.Stop() }
 
-func (p *proxy) forward(to, from net.Conn, holds bool) {
-	defer func() {
-		_ = to.Close()
-		_ = from.Close()
-		p.mu.Lock()
-		delete(p.conns, to)
-		delete(p.conns, from)
-		p.mu.Unlock()
-	}()
-	if !holds {
-		_, _ = io.Copy(to, from)
-		return
-	}
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(buf)
-		if n > 0 {
-			p.mu.Lock()
-			open := p.open
-			p.mu.Unlock()
-			p.waiting.Add(1)
-			<-open
-			p.waiting.Add(-1)
-			if _, err := to.Write(buf[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// hold lets nothing more pass to the server.
-func (p *proxy) hold() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.open = make(chan struct{})
-}
-
-// release lets what is held pass.
-func (p *proxy) release() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	select {
-	case <-p.open:
-	default:
-		close(p.open)
-	}
+// up lets connections be made again.
+func (p *proxy) up() {
+	p.s.Helper()
+	p.s.eventually("the proxy listens again", func() bool { return p.Start() == nil })
 }
 
 // cut ends all connections.
-func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for c := range p.conns {
-		_ = c.Close()
+func (p *proxy) cut() { p.down(); p.up() }
+
+// ail makes the network bad, in a way of toxiproxy's. Bytes go upstream to the
+// server.
+func (p *proxy) ail(kind, direction, attributes string) {
+	p.s.Helper()
+	_, err := p.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"type": %q, "stream": %q, "attributes": {%s}}`, kind, direction, attributes)))
+	if err != nil {
+		p.s.Fatal(err)
+	}
+}
+
+// reset breaks each connection as soon as it brings something.
+func (p *proxy) reset() {
+	p.ail("reset_peer", "upstream", `"timeout": 0`)
+	p.ail("reset_peer", "downstream", `"timeout": 0`)
+}
+
+// swallow lets nothing through in the directions, and lets nobody notice: the
+// connections stay open.
+func (p *proxy) swallow(directions ...string) {
+	for _, direction := range directions {
+		p.ail("timeout", direction, `"timeout": 0`)
+	}
+}
+
+// heal makes the network good again. Connections from which something was
+// swallowed end.
+func (p *proxy) heal() { p.Toxics.ResetToxics(context.Background()) }
+
+// hold lets nothing more pass to the server, and loses nothing.
+func (p *proxy) hold() { p.ail("hold", "upstream", fmt.Sprintf(`"of": %q`, p.Name)) }
+
+// release lets what is held pass.
+func (p *proxy) release() { p.heal() }
+
+// holding is a way of the network to be bad that toxiproxy lacks.
+type holding struct {
+	Of string `json:"of"` // a proxy's name
+}
+
+// held counts by proxy the connections that have bytes that are held.
+var held sync.Map
+
+func init() { toxics.Register("hold", new(holding)) }
+
+// Pipe implements [toxics.Toxic].
+func (h *holding) Pipe(stub *toxics.ToxicStub) {
+	var kept []*stream.StreamChunk
+	counted, _ := held.Load(h.Of)
+	waiting := counted.(*atomic.Int64)
+	for {
+		select {
+		case c := <-stub.Input:
+			if c == nil {
+				if len(kept) > 0 {
+					waiting.Add(-1)
+				}
+				stub.Close()
+				return
+			}
+			if kept = append(kept, c); len(kept) == 1 {
+				waiting.Add(1)
+			}
+		case <-stub.Interrupt:
+			if len(kept) > 0 {
+				waiting.Add(-1)
+			}
+			for _, c := range kept {
+				stub.Output <- c
+			}
+			return
+		}
 	}
 }
