@@ -2,6 +2,7 @@
 //
 //	Run(t, Subject{New: …})       every promise of apply.Target, on a warehouse per test
 //	Memory                        a target that keeps rows in maps: the contract in its plainest form
+//	Transactions{Memory}          the same, with transactions
 //	Faulty{Target}                any target, with a script of what goes wrong and when
 //
 // The heart of it is a history of random changes that is applied in random
