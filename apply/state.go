@@ -74,6 +74,9 @@ type TableState struct {
 	// ShapedAt is where the stream announced Columns: an announcement from before
 	// it speaks of an older shape. For a copy it is the consistent point.
 	ShapedAt change.Position `json:"shaped_at,omitzero"`
+	// Earlier are the shapes before it, oldest first, that a stretch which is
+	// applied again can announce.
+	Earlier []Shaped `json:"earlier,omitempty"`
 	// Files are where the source kept the rows when they were copied, by which a
 	// rewrite, of which the log says nothing, is recognised.
 	Files []File `json:"files,omitempty"`
@@ -83,6 +86,12 @@ type TableState struct {
 	// Wanted is what the user wanted of the table when it was copied; nil for
 	// nothing.
 	Wanted *Wanted `json:"wanted,omitempty"`
+}
+
+// Shaped is a shape and where the stream announced it.
+type Shaped struct {
+	At      change.Position `json:"at"`
+	Columns []ColumnShape   `json:"columns"`
 }
 
 // File is a heap of the source: the table, or a leaf partition of it.
@@ -109,6 +118,9 @@ type ColumnShape struct {
 	Attnum   int16  `json:"attnum"`
 	TypeOID  uint32 `json:"type"`
 	Modifier int32  `json:"modifier"`
+	// Entry is the transaction that wrote the column's entry in pg_attribute: an
+	// ALTER of the column writes another.
+	Entry uint32 `json:"entry,omitempty"`
 	// Key is the column's place in the key, from 1; 0 outside it.
 	Key int `json:"key,omitempty"`
 }
@@ -117,7 +129,7 @@ type ColumnShape struct {
 func Shape(r *change.Relation) []ColumnShape {
 	shapes := make([]ColumnShape, len(r.Columns))
 	for i, c := range r.Columns {
-		shapes[i] = ColumnShape{Name: c.Name, Attnum: c.Attnum, TypeOID: c.Type.OID, Modifier: c.Type.Modifier}
+		shapes[i] = ColumnShape{Name: c.Name, Attnum: c.Attnum, TypeOID: c.Type.OID, Modifier: c.Type.Modifier, Entry: c.Entry}
 	}
 	for place, i := range r.Key {
 		shapes[i].Key = place + 1

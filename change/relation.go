@@ -43,7 +43,10 @@ type Column struct {
 	// Attnum is pg_attribute.attnum: it outlives a rename and is never used
 	// again after a drop. 0 when unknown.
 	Attnum int16
-	Type   *Type
+	// Entry is the transaction that wrote the column's entry in pg_attribute; 0 when
+	// unknown.
+	Entry uint32
+	Type  *Type
 	// NotNull is the table's promise, key columns included.
 	NotNull bool
 	// Generated marks GENERATED ALWAYS AS (…) columns, Virtual those of them

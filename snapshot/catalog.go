@@ -214,19 +214,54 @@ func (c *Catalog) Shows(ctx context.Context, xid uint32) (bool, error) {
 	return !held, postgres.Doing(err, "see whether transaction %d is over", xid)
 }
 
-// Gone says which of the tables are not there any more.
-func (c *Catalog) Gone(ctx context.Context, oids []uint32) ([]uint32, error) {
-	rows, err := c.conn.Query(ctx, `
-		SELECT o FROM unnest($1::oid[]) AS o WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = o)`, oids)
-	if err != nil {
-		return nil, postgres.Doing(err, "look for tables that were dropped")
+// Every change of a table, its columns, keys, partitions or publication writes an
+// entry anew; ANALYZE and VACUUM do not.
+const markSQL = `
+SELECT pg_catalog.md5(pg_catalog.concat_ws(',',
+  (SELECT pg_catalog.concat(count(*), '.', sum(pg_catalog.hashtext(pg_catalog.concat(c.oid, '.', c.xmin))::bigint))
+     FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p'),
+  (SELECT pg_catalog.concat(count(*), '.', sum(pg_catalog.hashtext(pg_catalog.concat(a.attrelid, '.', a.attnum, '.', a.xmin))::bigint))
+     FROM pg_catalog.pg_attribute a WHERE a.attrelid >= 16384 AND a.attnum > 0),
+  (SELECT pg_catalog.concat(count(*), '.', sum(pg_catalog.hashtext(pg_catalog.concat(i.indexrelid, '.', i.xmin))::bigint))
+     FROM pg_catalog.pg_index i WHERE i.indexrelid >= 16384),
+  (SELECT pg_catalog.concat(count(*), '.', sum(pg_catalog.hashtext(pg_catalog.concat(i.inhrelid, '.', i.inhparent, '.', i.xmin))::bigint))
+     FROM pg_catalog.pg_inherits i),
+  (SELECT pg_catalog.concat(count(*), '.', sum(pg_catalog.hashtext(pg_catalog.concat(n.oid, '.', n.xmin))::bigint))
+     FROM pg_catalog.pg_namespace n WHERE n.nspname !~ '^pg_'),
+  (SELECT pg_catalog.concat(count(*), '.', sum(pg_catalog.hashtext(pg_catalog.concat(p.oid, '.', p.xmin))::bigint)) FROM pg_catalog.pg_publication p),
+  (SELECT pg_catalog.concat(count(*), '.', sum(pg_catalog.hashtext(pg_catalog.concat(p.oid, '.', p.xmin))::bigint)) FROM pg_catalog.pg_publication_rel p)))`
+
+// Mark is another one whenever what [Catalog.Tables] gives, or a publication, may
+// have changed. It is far cheaper.
+func (c *Catalog) Mark(ctx context.Context) (mark string, err error) {
+	err = c.conn.QueryRow(ctx, markSQL).Scan(&mark)
+	return mark, postgres.Doing(err, "look whether the catalog has changed")
+}
+
+// Written is how far the log is written: what the catalog has shown so far is
+// before it.
+func (c *Catalog) Written(ctx context.Context) (at change.LSN, err error) {
+	var lsn string
+	err = c.conn.QueryRow(ctx, `SELECT (CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
+		ELSE pg_catalog.pg_current_wal_insert_lsn() END)::text`).Scan(&lsn)
+	if err == nil {
+		at, err = change.ParseLSN(lsn)
 	}
-	gone, err := pgx.CollectRows(rows, pgx.RowTo[uint32])
-	return gone, postgres.Doing(err, "look for tables that were dropped")
+	return at, postgres.Doing(err, "ask how far the log is")
+}
+
+// MadeFilled says whether a leaf partition that was not attached later may have
+// been attached with rows by the transaction that made it: it has rows of that
+// transaction.
+func (c *Catalog) MadeFilled(ctx context.Context, l Leaf) (filled bool, err error) {
+	table := change.AlwaysQuote(l.Schema) + "." + change.AlwaysQuote(l.Name)
+	err = c.conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM ONLY `+table+` WHERE xmin::text = (
+		SELECT a.xmin::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1 AND a.attname = 'tableoid' AND a.attnum < 0))`, l.OID).Scan(&filled)
+	return filled, postgres.Doing(err, "look into partition %s", table)
 }
 
 const columnsSQL = `
-SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attndims::int, a.attnotnull, a.%s <> '', a.%s = 'v',
+SELECT a.attrelid, a.attname, a.attnum, a.xmin, a.atttypid, a.atttypmod, a.attndims::int, a.attnotnull, a.%s <> '', a.%s = 'v',
        CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END,
        (a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL) AND NOT a.atthasmissing
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
@@ -247,7 +282,7 @@ func (c *Catalog) columns(ctx context.Context, oids []uint32) (map[uint32][]chan
 	var all []raw
 	for rows.Next() {
 		var r raw
-		if err := rows.Scan(&r.table, &r.col.Name, &r.col.Attnum, &r.typed.oid, &r.typed.modifier, &r.typed.dimensions,
+		if err := rows.Scan(&r.table, &r.col.Name, &r.col.Attnum, &r.col.Entry, &r.typed.oid, &r.typed.modifier, &r.typed.dimensions,
 			&r.col.NotNull, &r.col.Generated, &r.col.Virtual, &r.col.Missing, &r.col.Defaulted); err != nil {
 			rows.Close()
 			return nil, postgres.Doing(err, "read the columns of the source's tables")

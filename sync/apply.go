@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pgsluice/pgsluice/apply"
@@ -24,6 +25,8 @@ type applyLoop struct {
 	// saved is the watermark that the target remembers, since savedAt.
 	saved   change.LSN
 	savedAt time.Time
+	// inside: the last batch ended inside a transaction.
+	inside bool
 }
 
 // saveEvery is how often, at most, a watermark is remembered: a row of state is
@@ -65,17 +68,18 @@ func (l *applyLoop) loop(ctx context.Context, gone <-chan struct{}) error {
 				return err
 			}
 		}
-		b, failed, err := l.take(ctx, gone)
+		b, turns, err := l.take(ctx, gone)
 		if err != nil {
 			return err
 		}
 		l.last = time.Now()
-		if err := l.apply(ctx, b, failed); err != nil {
+		l.inside = b.Partial
+		if err := l.apply(ctx, b, turns); err != nil {
 			return err
 		}
 		reached := l.exchange.until != 0 && l.saved >= l.exchange.until
 		l.exchange.giveBack(b)
-		if reached && !l.exchange.hasFailures() {
+		if reached && l.exchange.settled() {
 			return errCaughtUp
 		}
 	}
@@ -106,7 +110,13 @@ func (l *applyLoop) wait(ctx context.Context, gone <-chan struct{}) error {
 			}
 		}
 		timer.Reset(sleep)
+		errands := l.exchange.errands
+		if l.inside {
+			errands = nil // the target has an open transaction that is not theirs
+		}
 		select {
+		case e := <-errands:
+			e.done <- e.do(ctx)
 		case <-l.exchange.changed:
 		case <-timer.C:
 		case <-gone:
@@ -120,10 +130,10 @@ func (l *applyLoop) wait(ctx context.Context, gone <-chan struct{}) error {
 
 // take gets the batch that is due, when its last transaction has come whole or
 // cannot come before there is room.
-func (l *applyLoop) take(ctx context.Context, gone <-chan struct{}) (*apply.Batch, []failure, error) {
+func (l *applyLoop) take(ctx context.Context, gone <-chan struct{}) (*apply.Batch, []turn, error) {
 	for {
-		if b, failed, ok := l.exchange.take(); ok {
-			return b, failed, nil
+		if b, turns, ok := l.exchange.take(); ok {
+			return b, turns, nil
 		}
 		select {
 		case <-l.exchange.changed:
@@ -138,13 +148,13 @@ func (l *applyLoop) take(ctx context.Context, gone <-chan struct{}) (*apply.Batc
 }
 
 // apply has the target take the batch, and moves on what it is known to have.
-func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, failed []failure) error {
+func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, turns []turn) error {
 	if l.tx != nil {
 		if err := l.tx.Begin(ctx); err != nil {
 			return fmt.Errorf("begin a transaction in the target: %w", err)
 		}
 	}
-	if err := l.settle(ctx, b, failed); err != nil {
+	if err := l.settle(ctx, b, turns); err != nil {
 		return err
 	}
 	nothing := b.Empty() && b.Watermark <= l.attempt.pipeline.Watermark
@@ -157,34 +167,38 @@ func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, failed []failure)
 			return err
 		}
 	}
+	l.attempt.pipeline.Watermark = max(l.attempt.pipeline.Watermark, reached)
+	followed, err := l.follow(ctx, turns)
+	if err != nil {
+		return err
+	}
 	if l.tx != nil && !b.Partial {
 		if err := l.tx.Commit(ctx); err != nil {
 			return fmt.Errorf("commit a batch: %w", err)
 		}
 	}
-	if nothing {
-		return nil
-	}
-	l.attempt.pipeline.Watermark = max(l.attempt.pipeline.Watermark, reached)
-	l.applied(b)
-	if b.Watermark > 0 {
+	if b.Watermark > 0 && !nothing || followed {
 		l.remembered()
+	}
+	if !nothing {
+		l.applied(b)
 	}
 	return nil
 }
 
-// settle makes the target ready for the batch, and takes out of it what cannot be
-// applied.
-func (l *applyLoop) settle(ctx context.Context, b *apply.Batch, failed []failure) error {
+// settle acts upon the tables' turns, makes the target ready for the batch, and
+// takes out of it what cannot be applied.
+func (l *applyLoop) settle(ctx context.Context, b *apply.Batch, turns []turn) error {
 	var dirty []apply.TableState
-	for _, f := range failed {
-		l.p.park(f.table, f.err)
-		dirty = append(dirty, f.table.state)
+	for _, turn := range turns {
+		if l.act(turn) {
+			dirty = append(dirty, turn.table.state)
+		}
 	}
 	for _, t := range l.attempt.tables {
 		// Not by parked: the gather loop sets that, and rows from before its
 		// reason are good.
-		if t.state.Phase == apply.Failed {
+		if t.state.Phase == apply.Failed || t.state.Phase == apply.Pending {
 			b.Remove(&apply.Table{Number: t.number})
 		}
 	}
@@ -198,6 +212,65 @@ func (l *applyLoop) settle(ctx context.Context, b *apply.Batch, failed []failure
 		}
 	}
 	return l.remember(ctx, dirty)
+}
+
+// act takes note of a table's turn; moved says that its state is another.
+func (l *applyLoop) act(turn turn) (moved bool) {
+	t := turn.table
+	switch turn.kind {
+	case fails:
+		l.p.park(t, turn.err)
+		return true
+	case leaves:
+		l.p.log.Warn("the table is copied anew; the others go on", "table", t.name, "why", turn.why)
+		t.state.Phase, t.state.Reason = apply.Pending, turn.why
+		return true
+	case departs:
+		l.p.log.Info("the table has left the pipeline; the target's stays as it is", "table", t.name, "target", t.target, "why", turn.why)
+		t.state.Phase, t.state.Reason = apply.Pending, turn.why
+		l.attempt.before.Tables[t.name] = t.state
+		l.attempt.tables = slices.DeleteFunc(slices.Clone(l.attempt.tables), func(other *table) bool { return other == t })
+		return true
+	case enters:
+		l.byNumber[t.number] = t
+		l.attempt.enter(t)
+	case moves:
+		t.state.Files = turn.files
+		return true
+	case joined, reshapes: // once the batch is applied
+	}
+	return false
+}
+
+// follow does what is to be done once the batch is applied: tables have joined,
+// whose rows it has brought up to where the others are, and tables have another
+// schema behind its rows. What is remembered is so when the transaction, if there is
+// one, is committed.
+func (l *applyLoop) follow(ctx context.Context, turns []turn) (remembered bool, err error) {
+	var dirty []apply.TableState
+	for _, turn := range turns {
+		t := turn.table
+		switch {
+		case turn.kind == joined && t.state.Phase == apply.Copying:
+			t.state.Phase = apply.Streaming
+			l.p.log.Info("the table has joined the stream", "table", t.name)
+		case turn.kind == reshapes && t.state.Phase == apply.Streaming && t.prepared != turn.into:
+			if err := l.reshape(ctx, t, turn.into); err != nil {
+				return false, err
+			}
+		default:
+			continue
+		}
+		dirty = append(dirty, t.state)
+	}
+	if len(dirty) == 0 {
+		return false, nil
+	}
+	if err := l.p.target.Remember(ctx, l.attempt.pipeline, dirty...); err != nil {
+		return false, fmt.Errorf("remember the state of tables: %w", err)
+	}
+	l.p.showTables(l.attempt.tables)
+	return true, nil
 }
 
 // saveDue says whether a batch's watermark is to be remembered with it; otherwise
@@ -233,20 +306,13 @@ func (l *applyLoop) send(ctx context.Context, b *apply.Batch) error {
 func (l *applyLoop) prepare(ctx context.Context, b *apply.Batch, tb *apply.TableBatch) (moved bool, err error) {
 	t := l.byNumber[tb.Table.Number]
 	if t.prepared != tb.Table {
-		_, err := l.p.target.Prepare(ctx, tb.Table, apply.Keep, 0)
-		if err != nil && (fault.Retryable(err) || ctx.Err() != nil) {
-			return false, fmt.Errorf("table %s: %w", t.name, err)
+		if err := l.reshape(ctx, t, tb.Table); err != nil {
+			return false, err
 		}
-		if err != nil {
-			l.p.park(t, err)
+		if t.state.Phase == apply.Failed || t.state.Phase == apply.Pending {
 			b.Remove(tb.Table)
 			return true, nil
 		}
-		if before := len(t.state.Columns); before < len(tb.Table.Relation.Columns) {
-			l.p.log.Info("columns added", "table", t.name, "columns", len(tb.Table.Relation.Columns)-before)
-		}
-		t.prepared = tb.Table
-		t.state.Columns = apply.Shape(tb.Table.Relation)
 		moved = true
 	}
 	if tb.Truncate != (change.Position{}) {
@@ -254,6 +320,55 @@ func (l *applyLoop) prepare(ctx context.Context, b *apply.Batch, tb *apply.Table
 		moved = true
 	}
 	return moved, nil
+}
+
+// reshape has the target's table stand for another relation. Where the target
+// cannot, the table is copied anew, or fails.
+func (l *applyLoop) reshape(ctx context.Context, t *table, to *apply.Table) error {
+	err := l.alter(ctx, t, to)
+	var again *apply.RebuildError
+	switch {
+	case err == nil:
+	case fault.Retryable(err) || ctx.Err() != nil:
+		return fmt.Errorf("table %s: %w", t.name, err)
+	case errors.As(err, &again) && l.p.config.Copy:
+		t.state.Phase, t.state.Reason = apply.Pending, again.Reason
+		l.exchange.rebuild(t, again.Reason)
+	default:
+		l.p.park(t, err)
+	}
+	return nil
+}
+
+// alter has the target's table stand for another relation.
+func (l *applyLoop) alter(ctx context.Context, t *table, to *apply.Table) error {
+	older := to.Since.Compare(t.state.ShapedAt) < 0
+	was, is := t.state.Columns, apply.Shape(to.Relation)
+	if older || len(was) == 0 {
+		// Rows that are applied again have no more columns than the table.
+		if _, err := l.p.target.Prepare(ctx, to, apply.Keep, 0); err != nil {
+			return err
+		}
+		t.prepared = to
+		return nil
+	}
+	if err := l.p.target.Alter(ctx, to, was, !l.p.config.KeepDropped); err != nil {
+		return err
+	}
+	if !slices.Equal(was, is) {
+		l.p.log.Info("the table's schema has changed", "table", t.name, "columns", len(is), "before", len(was))
+	}
+	t.prepared = to
+	if slices.Equal(was, is) {
+		return nil
+	}
+	// What is applied again begins behind the watermark that is remembered.
+	earlier := append(slices.Clone(t.state.Earlier), apply.Shaped{At: t.state.ShapedAt, Columns: was})
+	for len(earlier) > 1 && earlier[1].At.Commit <= l.saved {
+		earlier = earlier[1:]
+	}
+	t.state.Columns, t.state.ShapedAt, t.state.Earlier = is, to.Since, earlier
+	return nil
 }
 
 func (l *applyLoop) remember(ctx context.Context, dirty []apply.TableState) error {

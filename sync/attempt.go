@@ -50,8 +50,10 @@ func (p *Pipeline) attempt(ctx context.Context, first bool) (err error) {
 	}
 	a.made = nil
 	p.began.Store(true)
-	if err := a.copyMissing(ctx, point); err != nil {
-		return err
+	if !a.joins() {
+		if err := a.copyMissing(ctx, point); err != nil {
+			return err
+		}
 	}
 	if p.stopped() {
 		return errStopped
@@ -170,7 +172,8 @@ func (a *attempt) recall(ctx context.Context, streamed bool) error {
 	}
 	a.first = !state.Known() || streamed && state.Pipeline.Slot == ""
 	a.pipeline = state.Pipeline
-	a.before = apply.State{Pipeline: state.Pipeline, Tables: maps.Clone(state.Tables)}
+	a.before = apply.State{Pipeline: state.Pipeline, Tables: map[string]apply.TableState{}}
+	maps.Copy(a.before.Tables, state.Tables)
 	if !state.Known() {
 		a.pipeline = apply.PipelineState{Name: p.config.Name, SystemIdentifier: a.system.Identifier, Database: a.system.Database}
 	}
@@ -244,12 +247,29 @@ func (a *attempt) settleStates(ctx context.Context, retryFailed bool) error {
 		}
 	}
 	for _, t := range anew {
+		// What a copy that was cut short has left.
+		if shadow := a.before.Tables[t.name].Shadow; shadow != "" {
+			if err := p.target.Drop(ctx, shadow); err != nil {
+				return fmt.Errorf("table %s: %w", t.name, err)
+			}
+		}
+		if a.joins() {
+			continue // when its turn comes
+		}
 		if err := a.prepare(ctx, t); err != nil {
 			return err
 		}
 	}
 	p.showTables(a.tables)
 	return nil
+}
+
+// joins says that tables which have to be copied join those that stream, instead
+// of going before them.
+func (a *attempt) joins() bool {
+	return a.p.config.Copy && slices.ContainsFunc(a.tables, func(t *table) bool {
+		return t.state.Phase == apply.Streaming && !t.parked.Load() && !t.anew
+	})
 }
 
 // planAnew decides, from what is remembered of it, whether a table is to be
@@ -363,7 +383,11 @@ func (a *attempt) close(ctx context.Context) {
 	if a.conn != nil {
 		_ = a.conn.Close(ctx)
 	}
+	a.closeSource(ctx)
+}
+
+func (a *attempt) closeSource(ctx context.Context) {
 	if a.sql != nil {
-		_ = a.sql.Close(ctx)
+		_ = a.sql.Close(context.WithoutCancel(ctx))
 	}
 }

@@ -49,6 +49,12 @@ type Config struct {
 	// DefaultIdleSave.
 	IdleSave time.Duration
 
+	// KeepDropped leaves columns in the target that the source has dropped.
+	KeepDropped bool
+	// SpoolDir is where changes of tables wait that are being copied while others
+	// stream; empty for the system's temporary directory.
+	SpoolDir string
+
 	// UntilCaughtUp ends Run when everything committed before it began is
 	// applied, Until when everything up to the LSN is. Zero: never.
 	UntilCaughtUp bool

@@ -25,27 +25,59 @@ type exchange struct {
 	awaited bool      // the apply loop waits for that end
 	owed    bool      // the apply loop has a part of it: its end is due also when nothing more of it comes
 	commit  time.Time // of the transaction being gathered
-	failed  []failure // tables that the gather loop could not go on with
+	turns   []turn    // of tables, since the last batch was taken
+	rebuilt []rebuilt // tables that the target cannot follow
 
 	changed chan struct{} // something the apply loop may be waiting for
 	room    chan struct{} // the apply loop took a batch
+	errands chan errand
+	joins   int  // tables on their way into the stream
+	look    bool // the apply loop may be at its end
 
 	// confirmed is what the gather loop may tell the source.
 	confirmed atomic.Uint64
 }
 
-// failure is a table that the gather loop gives up, for the apply loop to
+// turn is what becomes of a table from here on, for the apply loop to act upon and
 // remember: it alone writes progress.
-type failure struct {
+type turn struct {
+	kind  turnKind
 	table *table
 	err   error
+	why   string
+	into  *apply.Table
+	files []apply.File
+}
+
+type turnKind uint8
+
+const (
+	fails    turnKind = iota
+	leaves            // its rows go nowhere until it is copied anew; or for good
+	enters            // it takes its place; rows from while it was copied come next
+	joined            // those rows are in: with this batch it is where the others are
+	departs           // it is not the pipeline's any more
+	reshapes          // its schema is another, and no row has said so
+	moves             // its rows are kept in other files
+)
+
+// rebuilt is a table that the apply loop wants copied anew.
+type rebuilt struct {
+	table *table
+	why   string
+}
+
+// errand is something that the apply loop does for others between two batches.
+type errand struct {
+	do   func(context.Context) error
+	done chan error
 }
 
 func newExchange(pipeline string, maxRows, maxBytes int, until change.LSN) *exchange {
 	return &exchange{
 		maxRows: maxRows, maxBytes: maxBytes, until: until,
 		filling: &apply.Batch{Pipeline: pipeline}, spare: &apply.Batch{Pipeline: pipeline},
-		changed: make(chan struct{}, 1), room: make(chan struct{}, 1),
+		changed: make(chan struct{}, 1), room: make(chan struct{}, 1), errands: make(chan errand),
 	}
 }
 
@@ -120,27 +152,86 @@ func (x *exchange) advance(to change.LSN, commit time.Time) {
 // fail reports a table that cannot be gone on with.
 func (x *exchange) fail(t *table, err error) {
 	t.parked.Store(true)
+	x.turn(turn{kind: fails, table: t, err: err})
+}
+
+func (x *exchange) turn(t turn) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.failed = append(x.failed, failure{t, err})
+	if t.kind == leaves || t.kind == departs {
+		x.filling.Remove(&apply.Table{Number: t.table.number})
+	}
+	if t.kind == joined {
+		x.joins--
+	}
+	x.turns = append(x.turns, t)
 	x.signal()
 }
 
-func (x *exchange) hasFailures() bool {
+// joining says that a table is on its way into the stream; the end waits for its
+// joined turn, or for left.
+func (x *exchange) joining() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return len(x.failed) > 0
+	x.joins++
+}
+
+// left says that a table which was on its way does not join.
+func (x *exchange) left() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.joins--
+	x.look = true
+	x.signal()
+}
+
+// settled says that nothing is left to be done about any table.
+func (x *exchange) settled() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.turns)+len(x.rebuilt)+x.joins == 0
+}
+
+// rebuild asks for a table to be copied anew.
+func (x *exchange) rebuild(t *table, why string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.rebuilt = append(x.rebuilt, rebuilt{t, why})
+}
+
+func (x *exchange) takeRebuilds() []rebuilt {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	taken := x.rebuilt
+	x.rebuilt = nil
+	return taken
+}
+
+// perform has the apply loop do something, and waits for it.
+func (x *exchange) perform(ctx context.Context, do func(context.Context) error) error {
+	e := errand{do: do, done: make(chan error, 1)}
+	select {
+	case x.errands <- e:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-e.done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // due is when the batch should be taken: at once when it is sealed, when a table
-// failed or the end is reached, interval after last when it holds a whole
+// takes a turn or the end is reached, interval after last when it holds a whole
 // transaction, idle after last when it carries nothing but a watermark. ok is
 // false when there is nothing to take.
 func (x *exchange) due(last time.Time, interval, idle time.Duration) (at time.Time, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
-	case x.sealed, len(x.failed) > 0, x.until != 0 && x.filling.Watermark >= x.until:
+	case x.sealed, x.look, len(x.turns) > 0, x.until != 0 && x.filling.Watermark >= x.until:
 		return time.Time{}, true
 	case x.whole:
 		return last.Add(interval), true
@@ -155,25 +246,25 @@ func (x *exchange) due(last time.Time, interval, idle time.Duration) (at time.Ti
 // transactions: the rest of one that was begun is on its way, and until it is
 // there ok is false. A batch that ends inside a transaction leaves its watermark
 // to the next.
-func (x *exchange) take() (b *apply.Batch, failed []failure, ok bool) {
+func (x *exchange) take() (b *apply.Batch, turns []turn, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.inside && !x.sealed && len(x.failed) == 0 {
+	if x.inside && !x.sealed && len(x.turns) == 0 {
 		x.awaited = true
 		return nil, nil, false
 	}
-	b, failed = x.filling, x.failed
+	b, turns = x.filling, x.turns
 	x.filling, x.spare = x.spare, nil
 	if x.inside {
 		b.Partial, x.owed = true, true
 		x.filling.Watermark, b.Watermark = b.Watermark, 0
 	}
-	x.sealed, x.whole, x.failed = false, false, nil
+	x.sealed, x.whole, x.look, x.turns = false, false, false, nil
 	select {
 	case x.room <- struct{}{}:
 	default:
 	}
-	return b, failed, true
+	return b, turns, true
 }
 
 // giveBack returns a batch that is applied. Only then can the next be taken: the

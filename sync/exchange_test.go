@@ -113,31 +113,6 @@ func TestTheWatermarkStaysInsideATransaction(t *testing.T) {
 	}
 }
 
-func TestAnAddedColumnIsFollowedAndOthersAreNot(t *testing.T) {
-	typ := &change.Type{OID: 23, Name: "int4", Kind: change.KindBase, Modifier: -1}
-	value := "7"
-	tab := &table{name: "public.t"}
-	cases := []struct {
-		name string
-		is   change.Column
-		fail bool
-		null bool
-	}{
-		{"without a default it can be NULL", change.Column{Name: "c", Type: typ}, false, true},
-		{"a constant for all rows can be NOT NULL", change.Column{Name: "c", Type: typ, NotNull: true, Missing: &value}, false, false},
-		{"NOT NULL may have come later than the rows at hand", change.Column{Name: "c", Type: typ, NotNull: true}, false, true},
-		{"a default that differs from row to row is not in the log", change.Column{Name: "c", Type: typ, Defaulted: true}, true, false},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			got, err := added(tab, c.is, typ)
-			if (err != nil) != c.fail || err == nil && got.NotNull == c.null {
-				t.Fatalf("%+v, %v", got, err)
-			}
-		})
-	}
-}
-
 func TestABatchHoldsWholeTransactionsWhereItCan(t *testing.T) {
 	x, table := newExchange("p", 3, 1<<20, 0), exchangeTable()
 	mustAdd(t, x, table, keyed("a", 10, 1))

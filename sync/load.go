@@ -12,13 +12,28 @@ import (
 	"github.com/pgsluice/pgsluice/snapshot"
 )
 
-// loader copies tables under one exported snapshot. Its run is the only writer
-// of progress while it lasts; workers do nothing but copy chunks.
-type loader struct {
-	p        *Pipeline
-	attempt  *attempt
+// copyOf is what a copy is made under and who it is made for.
+type copyOf struct {
+	// of is the attempt whose progress the tables are.
+	of       *attempt
 	snapshot string
-	at       change.LSN
+	// at is the snapshot's consistent point.
+	at change.LSN
+	// perform has whoever writes progress do something, and returns what that
+	// returned.
+	perform func(ctx context.Context, errand func(context.Context) error) error
+	// through is called for each table that is copied, or parked, nil for nobody,
+	// by who performs. What it copies joins a stream then, and is still being copied as
+	// far as the target is told.
+	through func(*table)
+}
+
+// loader copies tables under one exported snapshot; workers do nothing but copy
+// chunks.
+type loader struct {
+	copyOf
+	p        *Pipeline
+	attempt  *attempt // whose connections and catalog are used
 	tasks    chan task
 	outcomes chan outcome
 }
@@ -34,17 +49,11 @@ type outcome struct {
 	err   error
 }
 
-// load copies what is missing under the snapshot, whose consistent point is at.
-// A table that fails on its own is parked and the others go on.
-func (a *attempt) load(ctx context.Context, snapshotName string, at change.LSN) error {
-	todo := withoutParked(missing(a.tables))
-	if len(todo) == 0 {
-		return nil
-	}
+// load copies tables. One that fails on its own is parked and the others go on.
+func (a *attempt) load(ctx context.Context, todo []*table, c copyOf) error {
 	p := a.p
-	p.show(func(s *shown) { s.phase = Loading })
-	p.log.Info("copying tables", "tables", len(todo), "consistent_point", at.String(), "workers", p.config.Workers)
-	l := &loader{p: p, attempt: a, snapshot: snapshotName, at: at, tasks: make(chan task), outcomes: make(chan outcome)}
+	p.log.Info("copying tables", "tables", len(todo), "consistent_point", c.at.String(), "workers", p.config.Workers)
+	l := &loader{copyOf: c, p: p, attempt: a, tasks: make(chan task), outcomes: make(chan outcome)}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var workers stdsync.WaitGroup
@@ -58,6 +67,20 @@ func (a *attempt) load(ctx context.Context, snapshotName string, at change.LSN) 
 	close(l.tasks)
 	workers.Wait()
 	return err
+}
+
+// loadFirst copies what is missing before anything streams. at is the snapshot's
+// consistent point.
+func (a *attempt) loadFirst(ctx context.Context, snapshotName string, at change.LSN) error {
+	todo := withoutParked(missing(a.tables))
+	if len(todo) == 0 {
+		return nil
+	}
+	a.p.show(func(s *shown) { s.phase = Loading })
+	return a.load(ctx, todo, copyOf{
+		of: a, snapshot: snapshotName, at: at,
+		perform: func(ctx context.Context, errand func(context.Context) error) error { return errand(ctx) },
+	})
 }
 
 func withoutParked(tables []*table) []*table {
@@ -126,33 +149,45 @@ func (l *loader) run(ctx context.Context, todo []*table) error {
 // begin remembers that rows of the table are about to be written, so that a
 // start after a crash knows to write them anew.
 func (l *loader) begin(ctx context.Context, t *table) error {
-	t.state.Phase, t.state.CopiedAt, t.state.TruncatedAt = apply.Copying, l.at, change.Position{}
-	t.state.Rows, t.state.Bytes, t.state.Reason, t.state.Hint = 0, 0, "", ""
-	t.state.Columns = apply.Shape(t.query.Relation)
-	t.count.loadedRows.Store(0)
-	t.count.loadedBytes.Store(0)
-	return l.remember(ctx, t)
+	return l.perform(ctx, func(ctx context.Context) error {
+		t.state.Phase, t.state.CopiedAt, t.state.TruncatedAt = apply.Copying, l.at, change.Position{}
+		t.state.Rows, t.state.Bytes, t.state.Reason, t.state.Hint = 0, 0, "", ""
+		t.state.Columns, t.state.ShapedAt = apply.Shape(t.query.Relation), change.Position{Commit: l.at}
+		t.state.Earlier = nil
+		t.state.Files = filesOf(t.source)
+		t.count.loadedRows.Store(0)
+		t.count.loadedBytes.Store(0)
+		return l.remember(ctx, t)
+	})
 }
 
 func (l *loader) end(ctx context.Context, t *table) error {
-	if t.again {
-		if _, err := l.p.target.Prepare(ctx, t.prepared, apply.DiscardOlder, l.at); err != nil {
-			return fmt.Errorf("table %s: %w", t.name, err)
+	return l.perform(ctx, func(ctx context.Context) error {
+		if t.again {
+			if _, err := l.p.target.Prepare(ctx, t.prepared, apply.DiscardOlder, l.at); err != nil {
+				return fmt.Errorf("table %s: %w", t.name, err)
+			}
 		}
-	}
-	if err := l.settleCopy(ctx, t); err != nil {
-		return err
-	}
-	if t.parked.Load() {
+		if err := l.settleCopy(ctx, t); err != nil {
+			return err
+		}
+		if !t.parked.Load() {
+			// Only now is it true whatever happens to this process.
+			l.p.log.Info("copied", "table", t.name, "rows", t.state.Rows, "bytes", t.state.Bytes)
+		}
+		l.isThrough(t)
 		return nil
-	}
-	// Only now is it true whatever happens to this process.
-	l.p.log.Info("copied", "table", t.name, "rows", t.state.Rows, "bytes", t.state.Bytes)
-	return nil
+	})
 }
 
-// settleCopy has the target finish the copy and remember it as whole, at once
-// where it can.
+func (l *loader) isThrough(t *table) {
+	if l.through != nil {
+		l.through(t)
+	}
+}
+
+// settleCopy has the target finish the copy, put it in the place of an earlier
+// one and remember it as whole, at once where it can.
 func (l *loader) settleCopy(ctx context.Context, t *table) error {
 	tx, _ := l.p.target.(apply.Transactional)
 	if tx != nil {
@@ -160,17 +195,18 @@ func (l *loader) settleCopy(ctx context.Context, t *table) error {
 			return fmt.Errorf("table %s: %w", t.name, err)
 		}
 	}
-	if settler, ok := l.p.target.(apply.Settler); ok {
-		if err := settler.Settle(ctx, t.prepared); err != nil {
-			var of *apply.TableError
-			if !errors.As(err, &of) || fault.Retryable(err) || ctx.Err() != nil {
-				return fmt.Errorf("table %s: %w", t.name, err)
-			}
-			l.p.park(t, err)
+	if err := l.finish(ctx, t); err != nil {
+		var of *apply.TableError
+		if !errors.As(err, &of) || fault.Retryable(err) || ctx.Err() != nil {
+			return fmt.Errorf("table %s: %w", t.name, err)
 		}
+		l.p.park(t, err)
 	}
 	if !t.parked.Load() {
-		t.state.Phase, t.state.Rows, t.state.Bytes = apply.Copied, t.count.loadedRows.Load(), t.count.loadedBytes.Load()
+		t.state.Rows, t.state.Bytes, t.state.Shadow = t.count.loadedRows.Load(), t.count.loadedBytes.Load(), ""
+		if l.through == nil {
+			t.state.Phase = apply.Copied
+		}
 	}
 	if err := l.remember(ctx, t); err != nil {
 		return err
@@ -183,11 +219,25 @@ func (l *loader) settleCopy(ctx context.Context, t *table) error {
 	return nil
 }
 
+func (l *loader) finish(ctx context.Context, t *table) error {
+	if settler, ok := l.p.target.(apply.Settler); ok {
+		if err := settler.Settle(ctx, t.prepared); err != nil {
+			return err
+		}
+	}
+	if t.state.Shadow == "" {
+		return nil
+	}
+	into := t.into(t.query.Relation)
+	t.prepared = nil // the stream's relation is prepared anew
+	return l.p.target.Swap(ctx, into, t.state.Shadow)
+}
+
 func (l *loader) remember(ctx context.Context, t *table) error {
-	if err := l.p.target.Remember(ctx, l.attempt.pipeline, t.state); err != nil {
+	if err := l.p.target.Remember(ctx, l.of.pipeline, t.state); err != nil {
 		return fmt.Errorf("remember the state of %s: %w", t.name, err)
 	}
-	l.p.showTables(l.attempt.tables)
+	l.p.showTables(l.of.tables)
 	return nil
 }
 
@@ -207,6 +257,12 @@ func (l *loader) settle(ctx context.Context, o outcome, last bool) error {
 	case t.parked.Load(): // a second chunk of a table that has failed
 		return nil
 	}
-	l.p.park(t, o.err)
-	return l.remember(ctx, t)
+	return l.perform(ctx, func(ctx context.Context) error {
+		l.p.park(t, o.err)
+		if err := l.remember(ctx, t); err != nil {
+			return err
+		}
+		l.isThrough(t)
+		return nil
+	})
 }

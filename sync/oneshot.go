@@ -37,7 +37,7 @@ func (p *Pipeline) loadAttempt(ctx context.Context, first bool) error {
 	defer func() { _ = exported.Close(context.WithoutCancel(ctx)) }()
 	a.made = nil
 	p.began.Store(true)
-	if err := a.load(ctx, exported.Name, exported.At); err != nil {
+	if err := a.loadFirst(ctx, exported.Name, exported.At); err != nil {
 		return err
 	}
 	p.show(func(s *shown) { s.phase, s.since = Done, time.Now() })

@@ -1,6 +1,9 @@
 package sync
 
 import (
+	"slices"
+
+	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/replication"
 )
@@ -11,49 +14,22 @@ import (
 //
 //	stream: id | secret | v      project: 0, 2      batch: id | v
 
-// withoutExcluded leaves of an announced table what is wanted of it, and says
-// where in the stream's rows that is; nil for all of it. current is the catalog's
-// word on the columns.
-func (t *table) withoutExcluded(m *replication.RelationMessage, current map[string]*change.Column) (*replication.RelationMessage, []int, error) {
-	if len(t.wish.Exclude) == 0 {
-		return m, nil, nil
-	}
-	excluded := map[int16]string{}
-	for _, c := range t.source.Relation.Columns {
-		if t.wish.excludes(c.Name) {
-			excluded[c.Attnum] = c.Name
-		}
-	}
-	kept := *m
-	kept.Columns = nil
-	project := []int{}
-	for i, c := range m.Columns {
-		if t.wish.excludes(c.Name) {
-			continue
-		}
-		if is := current[c.Name]; is != nil && excluded[is.Attnum] != "" {
-			return nil, nil, changed("column %s of table %s, which is excluded, is now named %s", change.QuoteIdent(excluded[is.Attnum]), t.name, change.QuoteIdent(c.Name))
-		}
-		kept.Columns = append(kept.Columns, c)
-		project = append(project, i)
-	}
-	if len(project) == len(m.Columns) {
-		return m, nil, nil
-	}
-	return &kept, project, nil
-}
-
-// announce takes up a relation that the stream has announced, with the width of
-// the stream's rows. It returns what those are to be known by.
-func (g *gatherer) announce(t *table, relation *change.Relation, project []int, width int) *change.Relation {
+// announce takes up a relation that the stream has announced. It returns what the
+// stream's rows are to be known by.
+func (g *gatherer) announce(t *table, relation *change.Relation, project []int, m *replication.RelationMessage) *change.Relation {
 	if t.announced == nil || !sameRelation(t.announced.Relation, relation) {
 		t.announced = t.into(relation)
+		t.announced.Since = m.Position
+	}
+	if shape := apply.Shape(relation); m.Position.Compare(t.shapedAt) >= 0 && !slices.Equal(shape, t.shape) {
+		t.earlier = append(slices.Clone(t.earlier), apply.Shaped{At: t.shapedAt, Columns: t.shape})
+		t.shape, t.shapedAt = shape, m.Position
 	}
 	delete(g.tables, t.wire)
 	t.wire, t.project, t.doubt = t.announced.Relation, project, nil
 	if project != nil {
 		wire := *t.announced.Relation
-		wire.Columns = make([]change.Column, width)
+		wire.Columns = make([]change.Column, len(m.Columns))
 		for to, from := range project {
 			wire.Columns[from] = relation.Columns[to]
 		}
@@ -77,11 +53,11 @@ func (g *gatherer) doubtful(t *table, m *replication.RelationMessage, why error)
 // projected is a row of the stream without its excluded columns. It is valid as
 // long as that row, and until the next one is projected.
 func (g *gatherer) projected(t *table, r *change.Row) *change.Row {
-	g.row = *r
-	g.row.Relation = t.announced.Relation
-	g.row.Old, g.old = pick(g.old, r.Old, t.project)
-	g.row.New, g.new = pick(g.new, r.New, t.project)
-	return &g.row
+	g.room = *r
+	g.room.Relation = t.announced.Relation
+	g.room.Old, g.old = pick(g.old, r.Old, t.project)
+	g.room.New, g.new = pick(g.new, r.New, t.project)
+	return &g.room
 }
 
 func pick(space, from []change.Datum, places []int) (picked, kept []change.Datum) {

@@ -8,122 +8,324 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
-	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/replication"
+	"github.com/pgsluice/pgsluice/snapshot"
 )
 
-// follow turns an announced table into a relation, by what the target's table
-// stands for (the remembered shape), what the stream says and what the catalog
-// says. The catalog may be ahead of the stream, never behind it. A column that
-// was added is followed; any other change is a fault, because rows of the old and
-// the new relation would not mean the same. Columns that are excluded are not
-// looked at: project says where in the stream's rows the relation's columns are,
-// nil when they are all of them.
-func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationMessage) (_ *change.Relation, project []int, err error) {
-	// The loop that asks answers the source's keepalives too.
-	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
-	defer cancel()
-	shape := t.shape
-	if t.announced != nil {
-		shape = apply.Shape(t.announced.Relation)
-	}
-	known := map[string]*apply.ColumnShape{}
-	for i := range shape {
-		known[shape[i].Name] = &shape[i]
-	}
-	is, err := a.catalog.Table(ctx, m.OID)
-	if err != nil {
-		return nil, nil, err
-	}
-	// Dropped since? Its last rows are followed by what was known of it.
-	now := t.source.Relation
-	if is != nil {
-		now = is.Relation
-	}
-	current := map[string]*change.Column{}
-	for i := range now.Columns {
-		current[now.Columns[i].Name] = &now.Columns[i]
-	}
-	if m, project, err = t.withoutExcluded(m, current); err != nil {
-		return nil, nil, err
-	}
-	r := &change.Relation{OID: m.OID, Schema: m.Schema, Name: m.Name, Identity: m.Identity}
-	if r.Schema != t.source.Relation.Schema || r.Name != t.source.Relation.Name {
-		return nil, nil, changed("table %s is now named %s", t.name, r)
-	}
-	oids, modifiers := make([]uint32, len(m.Columns)), make([]int32, len(m.Columns))
-	for i, c := range m.Columns {
-		oids[i], modifiers[i] = c.TypeOID, c.Modifier
-	}
-	types, err := a.catalog.Types(ctx, oids, modifiers)
-	if err != nil {
-		return nil, nil, err
-	}
-	key := map[int]int{}
-	for i, mc := range m.Columns {
-		was := known[mc.Name]
-		c, err := followColumn(t, mc, types[i], was, current[mc.Name])
-		if err != nil {
-			return nil, nil, err
-		}
-		if was != nil && was.Key > 0 {
-			key[was.Key] = i
-		}
-		r.Columns = append(r.Columns, c)
-		delete(known, mc.Name)
-	}
-	if err := leftOut(t, shape, known, current); err != nil {
-		return nil, nil, err
-	}
-	if t.extended && len(key) != len(t.query.Relation.Key) {
-		return nil, nil, keyChanged(t)
-	}
-	for place := 1; place <= len(key); place++ {
-		r.Key = append(r.Key, key[place])
-		r.Columns[key[place]].NotNull = true
-	}
-	return r, project, keyStands(t, r, now)
-}
+// A schema change is followed in place where the log and the catalog together say
+// what every older row holds after it, and by copying the table anew where they do
+// not. What PostgreSQL has not rewritten reads as it did: a column renamed, dropped
+// or added with one value for all, a type that the stored values are good for as
+// they are. Of a rewrite the log tells nothing.
+
+// rebuild says that a table has to be copied anew to be followed, and why.
+type rebuild struct{ why string }
+
+func (r *rebuild) Error() string { return r.why }
+
+func anew(format string, args ...any) error { return &rebuild{fmt.Sprintf(format, args...)} }
 
 // catalogPatience bounds a look into the catalog.
 const catalogPatience = 15 * time.Second
 
-// followColumn turns an announced column into a relation's: was is what the
-// target's table stands for, is what the catalog says now, each nil where there
-// is none of the name.
-func followColumn(t *table, m replication.RelationColumn, typ *change.Type, was *apply.ColumnShape, is *change.Column) (change.Column, error) {
-	name := change.QuoteIdent(m.Name)
-	c := change.Column{Name: m.Name, Type: typ}
-	switch {
-	case was == nil && is == nil:
-		return c, changed("column %s of table %s was added and is gone again: what older rows hold in it cannot be told", name, t.name)
-	case was == nil:
-		return added(t, *is, typ)
-	case was.TypeOID != m.TypeOID || was.Modifier != m.Modifier:
-		return c, changed("column %s of table %s has changed its type to %s%s", name, t.name, typ, typ.FormatModifier())
-	case is != nil && was.Attnum != is.Attnum:
-		return c, changed("column %s of table %s is not the column it was: it was dropped or renamed, and another has its name", name, t.name)
-	}
-	c.Attnum = was.Attnum
-	if is != nil {
-		c.NotNull, c.Type.Dimensions = is.NotNull, is.Type.Dimensions
-	}
-	return c, nil
+// following is an announcement on its way to becoming a relation.
+type following struct {
+	table   *table
+	message *replication.RelationMessage
+	// attnums are the announced columns', 0 for what came and went.
+	attnums []int16
+	// was is what the target's table stands for, is what the catalog says now: nil
+	// where the table is gone.
+	was map[int16]*apply.ColumnShape
+	is  map[int16]*change.Column
+	now *snapshot.Table
+	// older: the announcement is from before the shape was taken up.
+	older bool
+	// kept are the places of the announced columns that become the relation's.
+	kept    []int
+	columns []change.Column
 }
 
-// leftOut is the fault of the first column of the shape that the stream has not
-// announced, and left in known.
-func leftOut(t *table, shape []apply.ColumnShape, known map[string]*apply.ColumnShape, current map[string]*change.Column) error {
-	for _, was := range shape {
-		if known[was.Name] == nil {
+// follow turns an announced table into a relation, by what the target's table
+// stands for (the remembered shape), what the stream says and what the catalog
+// says. The catalog may be ahead of the stream, never behind it. project says where
+// in the stream's rows the relation's columns are, nil when they are all of them.
+// The error is a *rebuild where following is not enough.
+//
+// An announcement from before the shape was taken up is met when a stretch is
+// applied again: its rows are given the shape's columns as far as they have them.
+func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationMessage) (_ *change.Relation, project []int, err error) {
+	// The loop that asks answers the source's keepalives too.
+	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
+	defer cancel()
+	f := &following{table: t, message: m, was: map[int16]*apply.ColumnShape{}, is: map[int16]*change.Column{}}
+	f.older = m.Position.Compare(t.shapedAt) < 0
+	if f.now, err = a.catalog.Table(ctx, m.OID); err != nil {
+		return nil, nil, err
+	}
+	if err := f.align(); err != nil {
+		return nil, nil, err
+	}
+	if f.older {
+		f.conform()
+	} else if err := f.forward(); err != nil {
+		return nil, nil, err
+	}
+	r, err := f.relation(ctx, a.catalog)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !f.older {
+		if err := f.keyStands(r); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(f.kept) < len(m.Columns) {
+		project = f.kept
+	}
+	return r, project, nil
+}
+
+// align finds out which columns are announced.
+func (f *following) align() (err error) {
+	t, shape := f.table, f.table.shape
+	for i := range shape {
+		f.was[shape[i].Attnum] = &shape[i]
+	}
+	var now []change.Column
+	if f.now != nil {
+		for i := range f.now.Relation.Columns {
+			// A column that the stream leaves out would be a gap in what is announced.
+			if c := &f.now.Relation.Columns[i]; !c.Generated || f.was[c.Attnum] != nil {
+				f.is[c.Attnum] = c
+				now = append(now, *c)
+			}
+		}
+	}
+	if f.older {
+		shape, now = t.shapeAt(f.message.Position)
+	}
+	var ok bool
+	if f.attnums, ok = align(f.message.Columns, shape, now); !ok {
+		return anew("which columns of table %s were renamed, dropped or added cannot be told", t.name)
+	}
+	return nil
+}
+
+// shapeAt gives the shapes between which an older announcement stands; the second
+// as columns.
+func (t *table) shapeAt(at change.Position) (shape []apply.ColumnShape, next []change.Column) {
+	shape = t.shape
+	following := t.shape
+	for i := len(t.earlier) - 1; i >= 0; i-- {
+		shape, following = t.earlier[i].Columns, shape
+		if t.earlier[i].At.Compare(at) <= 0 {
+			break
+		}
+	}
+	for _, c := range following {
+		next = append(next, change.Column{Name: c.Name, Attnum: c.Attnum})
+	}
+	return shape, next
+}
+
+// conform gives older rows the columns that the target's table stands for.
+func (f *following) conform() {
+	for i, attnum := range f.attnums {
+		if was := f.was[attnum]; was != nil {
+			f.keep(i, change.Column{Name: was.Name, Attnum: attnum, Entry: was.Entry, Type: &change.Type{OID: was.TypeOID, Modifier: was.Modifier}})
+		}
+	}
+}
+
+// forward takes up what is announced.
+func (f *following) forward() error {
+	t := f.table
+	for i, attnum := range f.attnums {
+		m := f.message.Columns[i]
+		was, is := f.was[attnum], f.is[attnum]
+		if f.excluded(attnum, m.Name) {
+			if !t.wish.excludes(m.Name) {
+				return anew("column %s of table %s is excluded under another name", change.QuoteIdent(m.Name), t.name)
+			}
 			continue
 		}
-		// A stretch that is replayed can begin before an ADD COLUMN that the
-		// target's table has had. Its rows hold in it what older rows hold.
-		if is := current[was.Name]; is != nil && is.Attnum == was.Attnum {
-			continue
+		c := change.Column{Name: m.Name, Attnum: attnum, Type: &change.Type{OID: m.TypeOID, Modifier: m.Modifier}}
+		switch {
+		case was != nil:
+			if err := f.altered(was, m); err != nil {
+				return err
+			}
+			if c.Entry = was.Entry; is != nil {
+				c.NotNull, c.Entry, c.Type.Dimensions = is.NotNull, is.Entry, is.Type.Dimensions
+			}
+		case is != nil:
+			if err := f.added(is); err != nil {
+				return err
+			}
+			c.Entry, c.Missing, c.Type.Dimensions = is.Entry, is.Missing, is.Type.Dimensions
+			// NOT NULL may have come later than the rows at hand, unless the column was
+			// made with a value for all.
+			c.NotNull = is.NotNull && is.Missing != nil
+		default:
+			continue // it was added and is gone again
 		}
-		return changed("column %s of table %s was dropped or renamed", change.QuoteIdent(was.Name), t.name)
+		f.keep(i, c)
+	}
+	return nil
+}
+
+func (f *following) keep(i int, c change.Column) {
+	f.kept = append(f.kept, i)
+	f.columns = append(f.columns, c)
+}
+
+// excluded says whether the user has left a column out, by the name that it has
+// or had when the attempt began.
+func (f *following) excluded(attnum int16, name string) bool {
+	if len(f.table.wish.Exclude) == 0 {
+		return false
+	}
+	if f.table.wish.excludes(name) {
+		return true
+	}
+	i := slices.IndexFunc(f.table.source.Relation.Columns, func(c change.Column) bool { return c.Attnum == attnum })
+	return attnum != 0 && i >= 0 && f.table.wish.excludes(f.table.source.Relation.Columns[i].Name)
+}
+
+// altered looks at a column that the target's table has.
+func (f *following) altered(was *apply.ColumnShape, m replication.RelationColumn) error {
+	t, name := f.table, change.QuoteIdent(m.Name)
+	if is := f.is[was.Attnum]; f.rewritten() && (is == nil || is.Entry != was.Entry) {
+		return anew("column %s of table %s was altered, and PostgreSQL has rewritten the rows", name, t.name)
+	}
+	if was.Name == m.Name {
+		return nil
+	}
+	for _, w := range t.wish.named() {
+		if w.column == was.Name || w.column == m.Name {
+			return anew("column %s of table %s, of which something is wanted, is now named %s", change.QuoteIdent(was.Name), t.name, name)
+		}
+	}
+	return nil
+}
+
+// added looks at a column that the target's table does not have.
+func (f *following) added(is *change.Column) error {
+	t, name := f.table, change.QuoteIdent(is.Name)
+	for attnum := range f.was {
+		// It is older than one that the table stands for, and was not brought.
+		if attnum > is.Attnum {
+			return anew("column %s of table %s was not in the stream before", name, t.name)
+		}
+	}
+	if is.Uneven || is.Missing == nil && (f.rewritten() || is.Generated) {
+		return anew("column %s was added to table %s, and PostgreSQL has rewritten the rows", name, t.name)
+	}
+	return nil
+}
+
+// rewritten says whether the rows may be kept in other files than those that were
+// copied.
+func (f *following) rewritten() bool {
+	return f.now != nil && (len(f.table.files) == 0 || rewritten(f.table.files, f.now))
+}
+
+func rewritten(files []apply.File, now *snapshot.Table) bool {
+	for _, l := range now.Leaves {
+		if slices.ContainsFunc(files, func(f apply.File) bool { return f.OID == l.OID && f.Number != l.File }) {
+			return true
+		}
+	}
+	return false
+}
+
+// filesOf are where a table's rows are kept.
+func filesOf(t *snapshot.Table) []apply.File {
+	files := make([]apply.File, 0, len(t.Leaves))
+	for _, l := range t.Leaves {
+		files = append(files, apply.File{OID: l.OID, Number: l.File})
+	}
+	return files
+}
+
+// relation is what has been found, with types and key.
+func (f *following) relation(ctx context.Context, catalog *catalog) (*change.Relation, error) {
+	m := f.message
+	r := &change.Relation{OID: m.OID, Schema: m.Schema, Name: m.Name, Identity: m.Identity, Columns: f.columns}
+	oids, modifiers := make([]uint32, len(f.columns)), make([]int32, len(f.columns))
+	for i, c := range f.columns {
+		oids[i], modifiers[i] = c.Type.OID, c.Type.Modifier
+	}
+	types, err := catalog.Types(ctx, oids, modifiers)
+	if err != nil {
+		return nil, err
+	}
+	key := map[int]int{}
+	for i := range r.Columns {
+		c := &r.Columns[i]
+		types[i].Dimensions = c.Type.Dimensions
+		c.Type = types[i]
+		if was := f.was[c.Attnum]; was != nil && was.Key > 0 {
+			key[was.Key] = i
+		}
+	}
+	for place := 1; place <= len(key); place++ {
+		i, ok := key[place]
+		if !ok {
+			return nil, keyChanged(f.table)
+		}
+		r.Key = append(r.Key, i)
+		r.Columns[i].NotNull = true
+	}
+	if len(key) != len(f.table.query.Relation.Key) {
+		return nil, keyChanged(f.table)
+	}
+	return r, nil
+}
+
+// keyStands sees that the catalog's key is still the one that rows are placed
+// by, or is in it where the order has extended it.
+func (f *following) keyStands(r *change.Relation) error {
+	t := f.table
+	if f.now == nil {
+		return nil
+	}
+	now := f.now.Relation
+	if t.extended {
+		return f.extendedKeyStands(r)
+	}
+	same := len(r.Key) == len(now.Key)
+	for i := 0; same && i < len(r.Key); i++ {
+		same = r.Columns[r.Key[i]].Attnum == now.Columns[now.Key[i]].Attnum
+	}
+	if !same {
+		return keyChanged(t)
+	}
+	return nil
+}
+
+func (f *following) extendedKeyStands(r *change.Relation) error {
+	t, now := f.table, f.now.Relation
+	if r.Identity != change.IdentityFull {
+		return anew("the replica identity of table %s is not FULL any more, and order_by names columns beside its key", t.name)
+	}
+	inKey := map[int16]bool{}
+	for _, i := range r.Key {
+		inKey[r.Columns[i].Attnum] = true
+	}
+	for _, i := range now.Key {
+		if !inKey[now.Columns[i].Attnum] {
+			return keyChanged(t)
+		}
+	}
+	for _, c := range now.Columns {
+		if inKey[c.Attnum] && !c.NotNull {
+			return anew("column %s of table %s can be NULL now, and the target's rows are ordered by it", change.QuoteIdent(c.Name), t.name)
+		}
+	}
+	if !now.Keyed() {
+		return keyChanged(t)
 	}
 	return nil
 }
@@ -139,73 +341,6 @@ func sameRelation(a, b *change.Relation) bool {
 		})
 }
 
-// added is a column that the stream brings for the first time.
-func added(t *table, is change.Column, typ *change.Type) (change.Column, error) {
-	if is.Defaulted {
-		return is, changed("column %s was added to table %s with a default that is not the same for all rows, and the log does not say what older rows hold",
-			change.QuoteIdent(is.Name), t.name)
-	}
-	c := is
-	c.Type = typ
-	c.Type.Dimensions = is.Type.Dimensions
-	// NOT NULL may have come later than the rows at hand, unless the column was
-	// made with a value for all.
-	c.NotNull = is.NotNull && is.Missing != nil
-	return c, nil
-}
-
-// keyStands sees that the catalog's key is still the one that rows are placed
-// by, or is in it where the order has extended it.
-func keyStands(t *table, r, now *change.Relation) error {
-	if t.extended {
-		return extendedKeyStands(t, r, now)
-	}
-	same := len(r.Key) == len(now.Key)
-	for i := 0; same && i < len(r.Key); i++ {
-		same = r.Columns[r.Key[i]].Attnum == now.Columns[now.Key[i]].Attnum
-	}
-	if !same {
-		return keyChanged(t)
-	}
-	return nil
-}
-
-func extendedKeyStands(t *table, r, now *change.Relation) error {
-	if r.Identity != change.IdentityFull {
-		return identityLost(t)
-	}
-	inKey := map[int16]bool{}
-	for _, i := range r.Key {
-		inKey[r.Columns[i].Attnum] = true
-	}
-	for _, i := range now.Key {
-		if !inKey[now.Columns[i].Attnum] {
-			return keyChanged(t)
-		}
-	}
-	for _, c := range now.Columns {
-		if inKey[c.Attnum] && !c.NotNull {
-			return changed("column %s of table %s can be NULL now, and the target's rows are ordered by it", change.QuoteIdent(c.Name), t.name)
-		}
-	}
-	if !now.Keyed() {
-		return keyChanged(t)
-	}
-	return nil
-}
-
 func keyChanged(t *table) error {
-	return changed("the primary key or replica identity of table %s has changed", t.name)
-}
-
-// identityLost: where the order has extended the key, only whole old rows say
-// where the row was.
-func identityLost(t *table) error {
-	return fault.Permanent(fmt.Errorf("the replica identity of table %s is not FULL any more, and order_by names columns beside its key", t.name),
-		identityFullSQL(t.source)+"  -- and start pgsluice again: the table is then copied anew")
-}
-
-func changed(format string, args ...any) error {
-	return fault.Permanent(fmt.Errorf(format, args...),
-		"start pgsluice again: the table is then copied anew; where the target's table cannot hold it any more, drop or rename that first")
+	return anew("the primary key or replica identity of table %s has changed", t.name)
 }

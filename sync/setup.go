@@ -182,7 +182,7 @@ func (a *attempt) copyMissing(ctx context.Context, point replication.Point) erro
 			return err
 		}
 	}
-	if err := a.load(ctx, point.Snapshot, point.Consistent); err != nil {
+	if err := a.loadFirst(ctx, point.Snapshot, point.Consistent); err != nil {
 		return err
 	}
 	for _, t := range a.tables {

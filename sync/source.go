@@ -54,7 +54,9 @@ type relations interface {
 	Tables(ctx context.Context, patterns []snapshot.Pattern) ([]*snapshot.Table, error)
 	Table(ctx context.Context, oid uint32) (*snapshot.Table, error)
 	Types(ctx context.Context, oids []uint32, modifiers []int32) ([]*change.Type, error)
-	Gone(ctx context.Context, oids []uint32) ([]uint32, error)
+	Mark(ctx context.Context) (string, error)
+	Written(ctx context.Context) (change.LSN, error)
+	MadeFilled(ctx context.Context, l snapshot.Leaf) (bool, error)
 	Shows(ctx context.Context, xid uint32) (bool, error)
 	OpenTransactions(ctx context.Context, but uint32) ([]snapshot.OpenTransaction, error)
 }

@@ -31,14 +31,7 @@ func (a *attempt) stream(ctx context.Context, until change.LSN) error {
 	for _, t := range a.tables {
 		binary = binary && !p.needsText(t, t.query.Relation)
 	}
-	g := &gatherer{
-		attempt: a, binary: binary, byOID: map[uint32]*table{}, tables: map[*change.Relation]*table{},
-		exchange: newExchange(p.config.Name, p.config.MaxRows, p.config.MaxBytes, until),
-	}
-	for _, t := range a.tables {
-		g.byOID[t.source.Relation.OID] = t
-		t.shape = t.state.Columns
-	}
+	g := newGatherer(a, binary, until)
 	stream, err := a.conn.Start(ctx, replication.Options{
 		Slot: p.config.Slot, Publication: p.config.Publication, From: a.pipeline.Watermark, Binary: binary, Resolve: g.resolve,
 	})
@@ -48,9 +41,14 @@ func (a *attempt) stream(ctx context.Context, until change.LSN) error {
 	g.stream = stream
 	p.show(func(s *shown) { s.phase = Syncing })
 	p.log.Info("streaming", "from", a.pipeline.Watermark.String(), "binary", binary)
+	g.joinMissing()
 
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.run(groupCtx) })
+	if p.config.Copy {
+		group.Go(func() error { return g.copier.run(groupCtx) })
+	}
+	group.Go(func() error { return g.watcher.run(groupCtx) })
 	// The batch in hand is finished when the gather loop fails; its context is
 	// not the group's.
 	group.Go(func() error { return newApplyLoop(a, g.exchange).run(ctx, groupCtx.Done()) })
@@ -84,14 +82,52 @@ type gatherer struct {
 	binary   bool
 	stream   stream
 	exchange *exchange
+	copier   *copier
+	watcher  *watcher
 	byOID    map[uint32]*table
-	// tables are by the relation that the stream's rows have.
-	tables map[*change.Relation]*table
-	commit change.LSN // of the transaction that the stream is in
-	looked time.Time  // when the catalog was last asked for dropped tables
-	// row, old and new are room for a row without its excluded columns.
-	row      change.Row
+	// tables are by the relation that the stream's rows have, and so are the
+	// tables whose rows are kept until they are copied.
+	tables  map[*change.Relation]*table
+	spools  map[*change.Relation]*joining
+	joining map[uint32]*joining
+	// refused are tables that could not join; a new start tries them again.
+	refused map[uint32]bool
+	// numbers is how many tables there have been.
+	numbers int
+	inside  bool       // there is one
+	reached change.LSN // every transaction up to it is gathered
+	due     bool       // it is time to look around
+	// room, old and new are for a row without its excluded columns.
+	room     change.Row
 	old, new []change.Datum
+}
+
+func newGatherer(a *attempt, binary bool, until change.LSN) *gatherer {
+	p := a.p
+	g := &gatherer{
+		attempt: a, binary: binary, byOID: map[uint32]*table{},
+		tables: map[*change.Relation]*table{}, spools: map[*change.Relation]*joining{}, joining: map[uint32]*joining{}, refused: map[uint32]bool{},
+		exchange: newExchange(p.config.Name, p.config.MaxRows, p.config.MaxBytes, until), reached: a.pipeline.Watermark,
+	}
+	g.copier = &copier{attempt: a, binary: binary, perform: g.exchange.perform, wake: make(chan struct{}, 1)}
+	g.watcher = newWatcher(a)
+	for _, t := range a.tables {
+		g.numbers = max(g.numbers, t.number+1)
+		if !t.toCopy() || t.parked.Load() {
+			g.byOID[t.source.Relation.OID] = t
+		}
+		t.takeShape()
+	}
+	return g
+}
+
+// joinMissing has those tables copied that are not, while the others stream.
+func (g *gatherer) joinMissing() {
+	for _, t := range g.attempt.tables {
+		if t.toCopy() && !t.parked.Load() {
+			g.join(&joining{oid: t.source.Relation.OID, name: t.name, number: t.number})
+		}
+	}
 }
 
 // patience is how long a quiet stream is waited for before the loop looks
@@ -121,105 +157,129 @@ func (g *gatherer) run(ctx context.Context) (err error) {
 			default:
 			}
 			g.stream.Confirm(change.LSN(g.exchange.confirmed.Load()))
-			if err := g.lookForDropped(ctx); err != nil {
-				return err
-			}
+			g.due = true
 		}
 		if err := g.take(ctx, event); err != nil {
 			return err
 		}
+		if g.due && !g.inside {
+			g.due = false
+			if err := g.lookAround(ctx); err != nil {
+				return err
+			}
+		}
 	}
 }
 
-// lookEvery is how often the catalog is asked whether the tables are still
-// there: a DROP leaves no trace in the stream.
-const lookEvery = 10 * time.Second
-
-func (g *gatherer) lookForDropped(ctx context.Context) error {
-	if time.Since(g.looked) < lookEvery {
-		return nil
-	}
-	g.looked = time.Now()
-	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
-	defer cancel()
-	oids := make([]uint32, 0, len(g.byOID))
-	for oid, t := range g.byOID {
-		if !t.parked.Load() {
-			oids = append(oids, oid)
-		}
-	}
-	gone, err := g.attempt.catalog.Gone(ctx, oids)
-	if err != nil {
+// lookAround takes in, between two transactions, what the copier and the watcher
+// have.
+func (g *gatherer) lookAround(ctx context.Context) error {
+	if err := g.arrivals(ctx); err != nil {
 		return err
 	}
-	for _, oid := range gone {
-		g.exchange.fail(g.byOID[oid], fault.Permanent(fmt.Errorf("table %s was dropped in the source", g.byOID[oid].name),
-			"leave it out of the configuration; if it was made again, start pgsluice again and the new one is copied"))
-	}
-	return nil
+	return g.sighted(ctx)
 }
 
 func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 	switch e.Kind {
 	case replication.Row:
-		t := g.tables[e.Row.Relation]
-		if !g.wanted(t, e.Position, e.Row.Op) {
-			return nil
+		if t := g.tables[e.Row.Relation]; t != nil {
+			return g.row(ctx, t, &e.Row, e.Position)
 		}
-		if t.doubt != nil {
-			g.exchange.fail(t, t.doubt)
-			return nil
+		if j := g.spools[e.Row.Relation]; j != nil {
+			return j.spool.add(&e.Row)
 		}
-		row := &e.Row
-		if t.project != nil {
-			row = g.projected(t, row)
-		}
-		if row.OldFull && t.source.Partitioned {
-			row.OldFull = t.whole(row)
-		}
-		if t.extended && row.Op != change.Insert && !row.OldFull {
-			g.exchange.fail(t, identityLost(t))
-			return nil
-		}
-		return g.add(ctx, t, row)
 	case replication.Commit:
-		g.exchange.advance(e.End, e.Time)
-		g.attempt.p.gathered.Store(uint64(e.End))
-	case replication.Idle:
-		g.exchange.advance(e.End, time.Time{})
-		g.attempt.p.gathered.Store(uint64(e.End))
-	case replication.Truncated:
-		if !g.attempt.p.config.Operations.Truncate {
-			return nil
+		g.inside = false
+		for _, j := range g.joining {
+			if err := j.spool.end(); err != nil {
+				return err
+			}
 		}
+		g.advance(e.End, e.Time)
+	case replication.Idle:
+		g.advance(e.End, time.Time{})
+	case replication.Truncated:
 		for _, r := range e.Relations {
-			t := g.tables[r]
-			// The last truncate is repeated, because it is remembered before it
-			// happens; earlier ones would move what is remembered back.
-			if t == nil || t.parked.Load() || e.Position.Commit < t.skipBefore || t.truncatedAt.Compare(e.Position) > 0 {
-				continue
-			}
-			if t.doubt != nil {
-				g.exchange.fail(t, t.doubt)
-				continue
-			}
-			for !g.exchange.truncate(t.announced, e.Position) {
-				if err := g.waitForRoom(ctx); err != nil {
+			if j := g.spools[r]; j != nil {
+				if err := j.spool.truncate(e.Position); err != nil {
 					return err
 				}
+			}
+			if err := g.truncated(ctx, g.tables[r], e.Position); err != nil {
+				return err
 			}
 		}
 	case replication.Nothing:
 		// A quiet source says how far it is when it is asked.
-		if g.exchange.until != 0 {
+		if g.exchange.until != 0 || g.watcher.ahead(g.reached) {
 			return g.stream.Ask()
 		}
 	case replication.Begin:
-		g.commit = e.Position.Commit
+		g.inside = true
 		g.exchange.begin(e.Time)
 		g.attempt.p.gathered.Store(uint64(e.Position.Commit))
 	}
 	return nil
+}
+
+func (g *gatherer) advance(to change.LSN, commit time.Time) {
+	g.reached = max(g.reached, to)
+	g.exchange.advance(to, commit)
+	g.attempt.p.gathered.Store(uint64(to))
+}
+
+// row puts a row of a table that streams into the batch.
+func (g *gatherer) row(ctx context.Context, t *table, row *change.Row, at change.Position) error {
+	if !g.wanted(t, at, row.Op) {
+		return nil
+	}
+	if t.doubt != nil {
+		g.giveUp(t, t.doubt)
+		return nil
+	}
+	if t.project != nil {
+		row = g.projected(t, row)
+	} else {
+		row.Relation = t.announced.Relation
+	}
+	if row.OldFull && t.source.Partitioned {
+		row.OldFull = t.whole(row)
+	}
+	if t.extended && row.Op != change.Insert && !row.OldFull {
+		g.giveUp(t, anew("the replica identity of table %s is not FULL any more, and order_by names columns beside its key", t.name))
+		return nil
+	}
+	return g.add(ctx, t, row)
+}
+
+// truncated puts a TRUNCATE into the batch.
+func (g *gatherer) truncated(ctx context.Context, t *table, at change.Position) error {
+	// The last truncate is repeated, because it is remembered before it happens;
+	// earlier ones would move what is remembered back.
+	if !g.attempt.p.config.Operations.Truncate || t == nil || t.parked.Load() || at.Commit < t.skipBefore || t.truncatedAt.Compare(at) > 0 {
+		return nil
+	}
+	if t.doubt != nil {
+		g.giveUp(t, t.doubt)
+		return nil
+	}
+	for !g.exchange.truncate(t.announced, at) {
+		if err := g.waitForRoom(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveUp ends the following of a table: it is copied anew where that helps.
+func (g *gatherer) giveUp(t *table, why error) {
+	var again *rebuild
+	if errors.As(why, &again) {
+		g.rejoin(t, again.why)
+		return
+	}
+	g.exchange.fail(t, why)
 }
 
 // whole says whether an old row that the stream calls whole is. The server speaks
@@ -246,7 +306,7 @@ func (t *table) whole(r *change.Row) bool {
 // wanted applies the skip rules: what the copy has brought already, what a
 // truncate that was applied has taken away, and what nobody asked for.
 func (g *gatherer) wanted(t *table, at change.Position, op change.Op) bool {
-	if t == nil || t.parked.Load() || at.Commit < t.skipBefore || t.truncatedAt.Compare(at) > 0 {
+	if t.parked.Load() || at.Commit < t.skipBefore || t.truncatedAt.Compare(at) > 0 {
 		return false
 	}
 	ops := &g.attempt.p.config.Operations
@@ -281,28 +341,54 @@ func (g *gatherer) waitForRoom(ctx context.Context) error {
 
 // resolve is asked by the stream for each table it announces.
 func (g *gatherer) resolve(ctx context.Context, m *replication.RelationMessage) (*change.Relation, error) {
+	if j := g.joining[m.OID]; j != nil {
+		return g.spooled(j, m)
+	}
 	t := g.byOID[m.OID]
 	if t == nil || t.parked.Load() {
+		return nil, nil
+	}
+	return g.resolveFor(ctx, t, m)
+}
+
+// resolveFor takes up an announcement of a table that streams.
+func (g *gatherer) resolveFor(ctx context.Context, t *table, m *replication.RelationMessage) (*change.Relation, error) {
+	if m.Schema != t.source.Relation.Schema || m.Name != t.source.Relation.Name {
+		g.depart(t, fmt.Sprintf("it is now named %s", &change.Relation{Schema: m.Schema, Name: m.Name}))
 		return nil, nil
 	}
 	if err := g.waitForCatalog(ctx, m.XID); err != nil {
 		return nil, err
 	}
 	relation, project, err := g.attempt.follow(ctx, t, m)
-	if err != nil {
-		if fault.Retryable(err) || ctx.Err() != nil {
-			return nil, err
+	var again *rebuild
+	switch {
+	case err == nil:
+	case errors.As(err, &again) && m.Position.Commit >= t.skipBefore:
+		j := g.rejoin(t, again.why)
+		if j == nil {
+			return nil, nil
 		}
-		if g.commit < t.skipBefore {
-			return g.doubtful(t, m, err), nil
-		}
+		return g.spooled(j, m)
+	case again == nil && (fault.Retryable(err) || ctx.Err() != nil):
+		return nil, err
+	case m.Position.Commit < t.skipBefore:
+		return g.doubtful(t, m, err), nil
+	default:
 		g.exchange.fail(t, err)
 		return nil, nil
 	}
 	if g.binary && g.attempt.p.needsText(t, relation) {
-		return nil, fault.Retry(fmt.Errorf("table %s has got a column whose values are to be had as text only: the stream begins again in text", t.name))
+		return nil, errOtherFormat
 	}
-	return g.announce(t, relation, project, len(m.Columns)), nil
+	return g.announce(t, relation, project, m), nil
+}
+
+// depart lets go of a table that is not the pipeline's any more.
+func (g *gatherer) depart(t *table, why string) {
+	delete(g.byOID, t.source.Relation.OID)
+	delete(g.tables, t.wire)
+	g.exchange.turn(turn{kind: departs, table: t, why: why})
 }
 
 // waitForCatalog returns when the catalog is no longer behind the stream.

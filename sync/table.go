@@ -32,8 +32,13 @@ type table struct {
 	state apply.TableState
 	// prepared is what the target has been made able to hold; apply loop only.
 	prepared *apply.Table
-	// shape is what the target's table stood for when the stream began.
-	shape []apply.ColumnShape
+	// shape is what the target's table stands for behind the rows gathered so far,
+	// since shapedAt; files where the rows were kept of which that is true. Gather
+	// loop only.
+	shape    []apply.ColumnShape
+	shapedAt change.Position
+	earlier  []apply.Shaped
+	files    []apply.File
 	// announced is what the stream last announced; gather loop only.
 	announced *apply.Table
 	// wire is the relation that the stream's rows have, and project where in them
@@ -51,6 +56,8 @@ type table struct {
 	anew bool
 	// again: an earlier copy of this pipeline was thrown away for this one.
 	again bool
+	// tries counts the copies since it last streamed.
+	tries int
 	// parked: the table failed, its rows go nowhere.
 	parked atomic.Bool
 	count  *counters
@@ -168,13 +175,15 @@ func (p *Pipeline) checkNames(sources []*snapshot.Table) (faults []error) {
 		target := p.targetOf(r)
 		if other := byTarget[target]; other != nil {
 			faults = append(faults, fault.Usage(fmt.Errorf("%s and %s would both be written to %s in the target", other, r, target),
-				"leave one out, give one a target of its own, or give target.table a template that tells them apart, such as {schema}_{table}"))
+				namesRemedy))
 			continue
 		}
 		byTarget[target] = r
 	}
 	return faults
 }
+
+const namesRemedy = "leave one out, give one a target of its own, or give target.table a template that tells them apart, such as {schema}_{table}"
 
 func joinPatterns(patterns []snapshot.Pattern) string {
 	texts := make([]string, len(patterns))
@@ -190,6 +199,11 @@ func missing(tables []*table) []*table {
 	m := slices.DeleteFunc(slices.Clone(tables), func(t *table) bool { return !t.toCopy() })
 	slices.SortStableFunc(m, func(a, b *table) int { return cmp.Compare(b.source.Bytes, a.source.Bytes) })
 	return m
+}
+
+// takeShape has the gather loop go on from what is remembered of the table.
+func (t *table) takeShape() {
+	t.shape, t.shapedAt, t.earlier, t.files = t.state.Columns, t.state.ShapedAt, t.state.Earlier, t.state.Files
 }
 
 func (t *table) toCopy() bool {

@@ -1,0 +1,334 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	stdsync "sync"
+	"time"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/replication"
+	"github.com/pgsluice/pgsluice/snapshot"
+)
+
+// lookEvery is how often the catalog is asked what the log does not tell: of tables
+// that were made, renamed or dropped, of schema changes behind which no row comes,
+// and of partitions that were attached, detached or emptied.
+const lookEvery = 3 * time.Second
+
+// watcher looks into the source's catalog, over a connection of its own.
+type watcher struct {
+	attempt *attempt
+
+	mu   stdsync.Mutex
+	seen *sighting
+}
+
+// sighting is what the catalog has shown: everything that was committed before at,
+// and perhaps more.
+type sighting struct {
+	tables    []*snapshot.Table
+	published map[string]replication.Published
+	at        change.LSN
+}
+
+func newWatcher(a *attempt) *watcher { return &watcher{attempt: a} }
+
+// run looks until the attempt ends. A look that fails is no reason to stop.
+func (w *watcher) run(ctx context.Context) error {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	var conn session
+	defer func() {
+		if conn != nil {
+			_ = conn.Close(context.WithoutCancel(ctx))
+		}
+	}()
+	mark, failing := "", false
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-w.attempt.p.stop:
+			return errStopped
+		}
+		var err error
+		if conn, mark, err = w.look(ctx, conn, mark); err == nil {
+			failing = false
+			continue
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if !failing {
+			w.attempt.p.log.Warn("the source's catalog cannot be watched for new tables and partitions; trying on", "error", err)
+		}
+		failing = true
+		_ = conn.Close(context.WithoutCancel(ctx))
+		conn, mark = nil, ""
+	}
+}
+
+// look reads the tables when the catalog's mark is another than the one given.
+func (w *watcher) look(ctx context.Context, conn session, mark string) (session, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
+	defer cancel()
+	if conn == nil {
+		var err error
+		if conn, err = w.attempt.p.source.Connect(ctx); err != nil {
+			return noSession{}, "", err
+		}
+	}
+	catalog, err := conn.Catalog(ctx)
+	if err != nil {
+		return conn, "", err
+	}
+	now, err := catalog.Mark(ctx)
+	if err != nil || now == mark {
+		return conn, now, err
+	}
+	s := &sighting{}
+	if s.tables, err = catalog.Tables(ctx, w.attempt.p.config.Patterns); err != nil {
+		return conn, "", err
+	}
+	if s.published, err = conn.Slots(catalog.Version).Published(ctx, w.attempt.p.config.Publication); err != nil {
+		return conn, "", err
+	}
+	if s.at, err = catalog.Written(ctx); err != nil {
+		return conn, "", err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen = s
+	return conn, now, nil
+}
+
+// noSession is one that could not be had.
+type noSession struct{ session }
+
+func (noSession) Close(context.Context) error { return nil }
+
+// ahead says whether there is a sighting that the stream has yet to get to.
+func (w *watcher) ahead(reached change.LSN) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.seen != nil && w.seen.at > reached
+}
+
+// take gives the last sighting once the stream has got to it.
+func (w *watcher) take(reached change.LSN) *sighting {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.seen
+	if s == nil || s.at > reached {
+		return nil
+	}
+	w.seen = nil
+	return s
+}
+
+// sighted compares what the catalog shows with what streams.
+func (g *gatherer) sighted(ctx context.Context) error {
+	s := g.watcher.take(g.reached)
+	if s == nil {
+		return nil
+	}
+	there := map[uint32]*snapshot.Table{}
+	for _, source := range s.tables {
+		there[source.Relation.OID] = source
+	}
+	for oid, t := range g.byOID {
+		source := there[oid]
+		switch {
+		case source == nil || source.Relation.String() != t.name:
+			if t.parked.Load() {
+				continue
+			}
+			why, err := g.whereTo(ctx, oid)
+			if err != nil {
+				return err
+			}
+			g.depart(t, why)
+		case !t.parked.Load():
+			if err := g.compare(ctx, t, source, s); err != nil {
+				return err
+			}
+		}
+	}
+	for _, source := range s.tables {
+		oid := source.Relation.OID
+		if g.byOID[oid] != nil || g.joining[oid] != nil || g.refused[oid] {
+			continue
+		}
+		g.discovered(source)
+	}
+	return nil
+}
+
+// discovered takes up a table that was made, or renamed, while others stream.
+func (g *gatherer) discovered(source *snapshot.Table) {
+	name := source.Relation.String()
+	number := g.numbers
+	for _, t := range g.byOID {
+		if t.name == name { // dropped and made again
+			if number = t.number; !t.parked.Load() {
+				g.depart(t, "it was dropped in the source, and made again")
+			}
+			delete(g.byOID, t.source.Relation.OID)
+		}
+	}
+	g.numbers = max(g.numbers, number+1)
+	if !g.attempt.p.config.Copy {
+		return
+	}
+	g.attempt.p.log.Info("a table has come to the source", "table", name)
+	g.join(&joining{oid: source.Relation.OID, name: name, number: number})
+}
+
+// whereTo says what has become of a table that is not there under its name.
+func (g *gatherer) whereTo(ctx context.Context, oid uint32) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
+	defer cancel()
+	now, err := g.attempt.catalog.Table(ctx, oid)
+	switch {
+	case err != nil:
+		return "", err
+	case now == nil:
+		return "it was dropped in the source", nil
+	}
+	return fmt.Sprintf("it is now %s, which is not among the tables", now.Relation), nil
+}
+
+// compare takes up what has become of a table without a row to tell of it.
+func (g *gatherer) compare(ctx context.Context, t *table, source *snapshot.Table, s *sighting) error {
+	if s.at < t.shapedAt.Commit {
+		return nil // what is followed is younger
+	}
+	published, ok := s.published[t.name]
+	if !ok {
+		g.exchange.fail(t, fault.Permanent(fmt.Errorf("publication %s does not publish table %s any more", g.attempt.p.config.Publication, t.name),
+			"publish it, or leave it out of the configuration, and start pgsluice again: the table is then copied anew"))
+		return nil
+	}
+	if source.Partitioned {
+		why, err := g.partitionsMoved(ctx, t, source)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			g.rejoin(t, why)
+			return nil
+		}
+	}
+	columns := slices.DeleteFunc(slices.Clone(source.Relation.Columns), func(c change.Column) bool {
+		return published.Columns != nil && !slices.Contains(published.Columns, c.Name) || published.Columns == nil && c.Generated
+	})
+	if t.doubt != nil || t.stillIs(source.Relation, columns) {
+		return nil
+	}
+	m := &replication.RelationMessage{
+		OID: source.Relation.OID, Schema: source.Relation.Schema, Name: source.Relation.Name, Identity: source.Relation.Identity,
+		Position: change.Position{Commit: max(g.reached, s.at)},
+	}
+	for _, c := range columns {
+		m.Columns = append(m.Columns, replication.RelationColumn{Name: c.Name, TypeOID: c.Type.OID, Modifier: c.Type.Modifier})
+	}
+	before := t.announced
+	if _, err := g.resolveFor(ctx, t, m); err != nil {
+		return err
+	}
+	// The stream's rows are known by what it has announced itself.
+	g.stream.Again(m.OID)
+	if t.announced != before && g.byOID[m.OID] == t && !t.parked.Load() {
+		g.exchange.turn(turn{kind: reshapes, table: t, into: t.announced})
+	}
+	return nil
+}
+
+// stillIs says whether a table is what its rows are taken for.
+func (t *table) stillIs(r *change.Relation, columns []change.Column) bool {
+	now := map[int16]apply.ColumnShape{}
+	for i := range columns {
+		if !t.wish.excludes(columns[i].Name) {
+			now[columns[i].Attnum] = apply.Shape(&change.Relation{Columns: columns[i : i+1]})[0]
+		}
+	}
+	if len(now) != len(t.shape) {
+		return false
+	}
+	for _, c := range t.shape {
+		is := now[c.Attnum]
+		if c.Key = 0; c.Entry == 0 {
+			is.Entry = 0
+		}
+		if is != c {
+			return false
+		}
+	}
+	return t.keyIs(r)
+}
+
+// keyIs says whether a relation's key is the table's, as far as that is not the
+// order's doing.
+func (t *table) keyIs(r *change.Relation) bool {
+	if t.extended {
+		return r.Keyed()
+	}
+	key := t.query.Relation.Key
+	if len(key) != len(r.Key) {
+		return false
+	}
+	for i := range key {
+		if t.query.Relation.Columns[key[i]].Attnum != r.Columns[r.Key[i]].Attnum {
+			return false
+		}
+	}
+	return true
+}
+
+// partitionsMoved says why a partitioned table has to be copied anew, if it has.
+// Rows of partitions that were attached, detached or emptied come and go without a
+// word in the log. One that was made as a partition has brought none.
+func (g *gatherer) partitionsMoved(ctx context.Context, t *table, source *snapshot.Table) (string, error) {
+	known := map[uint32]uint32{}
+	for _, f := range t.files {
+		known[f.OID] = f.Number
+	}
+	for _, l := range source.Leaves {
+		name := &change.Relation{Schema: l.Schema, Name: l.Name}
+		number, ok := known[l.OID]
+		delete(known, l.OID)
+		switch {
+		case ok && number != l.File:
+			return fmt.Sprintf("partition %s of table %s was emptied or rewritten", name, t.name), nil
+		case ok || l.Foreign:
+			continue
+		case l.Attached:
+			return fmt.Sprintf("partition %s was attached to table %s", name, t.name), nil
+		}
+		filled, err := g.attempt.catalog.MadeFilled(ctx, l)
+		if err != nil && fault.Retryable(err) {
+			return "", err
+		}
+		if filled || err != nil {
+			return fmt.Sprintf("partition %s of table %s may have been attached with rows in it", name, t.name), nil
+		}
+	}
+	if len(known) > 0 {
+		return fmt.Sprintf("%d partitions of table %s were detached or dropped", len(known), t.name), nil
+	}
+	g.file(t, source)
+	return "", nil
+}
+
+// file takes up where a table's rows are kept now.
+func (g *gatherer) file(t *table, source *snapshot.Table) {
+	if files := filesOf(source); !slices.Equal(files, t.files) {
+		t.files = files
+		g.exchange.turn(turn{kind: moves, table: t, files: files})
+	}
+}
