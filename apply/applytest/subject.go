@@ -22,6 +22,9 @@ type Subject struct {
 	Name func(table string) string
 	// Unwished: the target has no columns by other names than the source's.
 	Unwished bool
+	// Again says that an error is one that a reader gets who has waited for a
+	// table, and who asks again; nil: there is none.
+	Again func(error) bool
 	// Unversioned: the rows of the target do not tell their position.
 	Unversioned bool
 }
