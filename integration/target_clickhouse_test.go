@@ -113,12 +113,16 @@ var tabSeparated = strings.NewReplacer(`\\`, `\`, `\t`, "\t", `\n`, "\n", `\r`, 
 // queryClickHouse asks for the answer's bytes, in the format TabSeparated unless
 // the query names another.
 func queryClickHouse(ctx context.Context, database, sql string) ([]byte, error) {
+	return queryClickHouseAt(ctx, servers.clickhouse.HTTPAddr(), database, sql)
+}
+
+func queryClickHouseAt(ctx context.Context, addr, database, sql string) ([]byte, error) {
 	query := url.Values{"database": {database}}
 	if database == "" {
 		query.Set("database", "default")
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost,
-		"http://"+servers.clickhouse.HTTPAddr()+"/?"+query.Encode(), strings.NewReader(sql))
+		"http://"+addr+"/?"+query.Encode(), strings.NewReader(sql))
 	if err != nil {
 		return nil, err
 	}
