@@ -92,8 +92,12 @@ func (d *Difference) Steps(t *Table, there, kept func(name string) bool, drop bo
 	s := &Steps{}
 	for _, gone := range d.Gone {
 		i, again := now[gone]
+		reused := false // the name that the column which has this one now had
+		if again {
+			_, reused = now[d.From[i]]
+		}
 		switch {
-		case again && d.Was[i] == nil:
+		case again && (d.Was[i] == nil || reused):
 			return nil, Rebuild("column %s is another one of the same name", change.QuoteIdent(gone))
 		case again && !there(d.From[i]): // renamed already
 		case !there(gone):
