@@ -29,7 +29,7 @@ func (s *scene) plan() *plan {
 		Name: s.name, Source: s.sourceDSN(), Slot: s.slot(), Publication: s.slot(),
 		TargetName: s.target.name,
 		Copy:       true, Workers: 2, ChunkBytes: 1 << 20,
-		FlushInterval: 10 * time.Millisecond, MaxRows: 10_000, MaxBytes: 8 << 20, IdleSave: 50 * time.Millisecond,
+		FlushInterval: 10 * time.Millisecond, MaxRows: 10_000, MaxBytes: 8 << 20, IdleSave: 50 * time.Millisecond, LookEvery: 100 * time.Millisecond,
 		Operations: replication.Operations{Insert: true, Update: true, Delete: true, Truncate: true},
 		Log:        slog.New(slog.NewTextHandler(s.logged, nil)),
 	}

@@ -48,6 +48,14 @@ type Config struct {
 	// IdleSave is how often a watermark is remembered while no rows come; 0 means
 	// DefaultIdleSave.
 	IdleSave time.Duration
+	// LookEvery is how often the source's catalog is asked for what the log does not
+	// tell; 0 means DefaultLookEvery.
+	LookEvery time.Duration
+
+	// MaxRetained is how much log the slot may keep the source from removing, in
+	// bytes, 0 for any amount; OnLimit what happens then.
+	MaxRetained int64
+	OnLimit     OnLimit
 
 	// KeepDropped leaves columns in the target that the source has dropped.
 	KeepDropped bool
@@ -83,3 +91,7 @@ const DefaultChunkBytes = 64 << 20
 // DefaultIdleSave is how much log, in time, an idle pipeline makes the source
 // keep longer; the target is spared the writes.
 const DefaultIdleSave = 10 * time.Second
+
+// DefaultLookEvery bounds how long a table that is new, or a partition that was
+// attached, waits to be seen; the source answers two small queries for it.
+const DefaultLookEvery = 3 * time.Second

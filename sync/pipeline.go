@@ -31,6 +31,8 @@ type Pipeline struct {
 	shown    atomic.Pointer[shown]
 	// gathered is kept apart from what is shown: it moves with every commit.
 	gathered atomic.Uint64
+	// retained is how much log the slot keeps, in bytes.
+	retained atomic.Int64
 
 	// began is set when an attempt has got as far as moving rows: from then on
 	// what can pass is waited for, before it the user is told.
@@ -41,6 +43,9 @@ type Pipeline struct {
 func New(config Config, target apply.Target) *Pipeline {
 	if config.IdleSave == 0 {
 		config.IdleSave = DefaultIdleSave
+	}
+	if config.LookEvery == 0 {
+		config.LookEvery = DefaultLookEvery
 	}
 	p := &Pipeline{
 		config: config, source: server(config.Source), target: target, log: config.Log.With("pipeline", config.Name),

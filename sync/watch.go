@@ -14,12 +14,10 @@ import (
 	"github.com/pgsluice/pgsluice/snapshot"
 )
 
-// lookEvery is how often the catalog is asked what the log does not tell: of tables
-// that were made, renamed or dropped, of schema changes behind which no row comes,
-// and of partitions that were attached, detached or emptied.
-const lookEvery = 3 * time.Second
-
-// watcher looks into the source's catalog, over a connection of its own.
+// watcher looks into the source's catalog, over a connection of its own, for what
+// the log does not tell: of tables that were made, renamed or dropped, of schema
+// changes behind which no row comes, and of partitions that were attached, detached
+// or emptied.
 type watcher struct {
 	attempt *attempt
 
@@ -39,7 +37,7 @@ func newWatcher(a *attempt) *watcher { return &watcher{attempt: a} }
 
 // run looks until the attempt ends. A look that fails is no reason to stop.
 func (w *watcher) run(ctx context.Context) error {
-	ticker := time.NewTicker(lookEvery)
+	ticker := time.NewTicker(w.attempt.p.config.LookEvery)
 	defer ticker.Stop()
 	var conn session
 	defer func() {
@@ -161,7 +159,7 @@ func (g *gatherer) sighted(ctx context.Context) error {
 	}
 	for _, source := range s.tables {
 		oid := source.Relation.OID
-		if g.byOID[oid] != nil || g.joining[oid] != nil || g.refused[oid] {
+		if g.byOID[oid] != nil || g.joining[oid] != nil || g.refused[oid] != "" {
 			continue
 		}
 		g.discovered(source)
