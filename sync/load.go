@@ -51,6 +51,9 @@ type outcome struct {
 
 // load copies tables. One that fails on its own is parked and the others go on.
 func (a *attempt) load(ctx context.Context, todo []*table, c copyOf) error {
+	if err := a.unmoved(ctx, todo); err != nil {
+		return err
+	}
 	p := a.p
 	p.log.Info("copying tables", "tables", len(todo), "consistent_point", c.at.String(), "workers", p.config.Workers)
 	l := &loader{copyOf: c, p: p, attempt: a, tasks: make(chan task), outcomes: make(chan outcome)}
