@@ -26,6 +26,7 @@ type attempt struct {
 	tables   []*table
 	left     []apply.TableState            // to be remembered when the stream begins: tables that it goes on without
 	made     []func(context.Context) error // what a first attempt has created so far, to be undone
+	noted    bool                          // a step of made forgets the pipeline
 }
 
 // attempt runs one try of Run. The first of a process is the one that tries
@@ -359,20 +360,34 @@ func (a *attempt) existing(again bool) apply.Existing {
 }
 
 // undo takes back what a first attempt has created, so that an attempt that did
-// not get as far as copying leaves nothing behind.
+// not get as far as copying leaves nothing behind. What cannot be taken back stays
+// remembered, with all that was made before it: the next start goes on with it.
 func (a *attempt) undo(ctx context.Context) error {
 	if !a.first {
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx)
-	var errs []error
-	for _, step := range slices.Backward(a.made) {
+	made := a.made
+	a.made = nil
+	for _, step := range slices.Backward(made) {
 		if err := step(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("clean up: %w", err))
+			return fmt.Errorf("clean up: %w", err)
 		}
 	}
-	a.made = nil
-	return errors.Join(errs...)
+	return nil
+}
+
+// onSource is a step of undo over a connection of its own: the one that made what
+// is to be taken back may be what has failed.
+func (a *attempt) onSource(step func(context.Context, walsender) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		conn, err := a.p.source.Replicate(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close(ctx) }()
+		return step(ctx, conn)
+	}
 }
 
 func (a *attempt) close(ctx context.Context) {

@@ -105,10 +105,10 @@ func (a *attempt) publication(ctx context.Context) error {
 		if err := a.rememberFirst(ctx); err != nil {
 			return err
 		}
+		a.made = append(a.made, a.onSource(func(ctx context.Context, conn walsender) error { return conn.DropPublication(ctx, name) }))
 		if err := a.conn.CreatePublication(ctx, name, p.config.Operations, c.add); err != nil {
 			return err
 		}
-		a.made = append(a.made, func(ctx context.Context) error { return a.conn.DropPublication(ctx, name) })
 		p.log.Info("created publication", "publication", name, "tables", len(a.tables))
 	case len(c.add) > 0:
 		p.log.Info("adding tables to the publication", "publication", name, "tables", len(c.add))

@@ -140,10 +140,11 @@ func (a *attempt) slot(ctx context.Context) (replication.Point, error) {
 	}
 	var point replication.Point
 	if slot == nil {
+		// Also where the server does not answer: it may have made it all the same.
+		a.made = append(a.made, a.onSource(func(ctx context.Context, conn walsender) error { return conn.DropSlot(ctx, name) }))
 		if point, err = a.createSlot(ctx, a.conn, name, false); err != nil {
 			return point, err
 		}
-		a.made = append(a.made, func(ctx context.Context) error { return a.conn.DropSlot(ctx, name) })
 		p.log.Info("created replication slot", "slot", name, "consistent_point", point.Consistent.String())
 		slot = &replication.Slot{Confirmed: point.Consistent}
 	}
@@ -191,12 +192,15 @@ func (a *attempt) copyMissing(ctx context.Context, point replication.Point) erro
 	return nil
 }
 
-// rememberFirst remembers a pipeline that is being made. To undo that is to
-// forget it; what a one-shot load of the same name had left is then left again.
+// rememberFirst remembers a pipeline that is being made. To undo that, when all
+// that was made since has been undone, is to forget it; what a one-shot load of the
+// same name had left is then left again.
 func (a *attempt) rememberFirst(ctx context.Context, tables ...apply.TableState) error {
-	if err := a.p.target.Remember(ctx, a.pipeline, tables...); err != nil {
-		return err
+	if a.noted {
+		return a.p.target.Remember(ctx, a.pipeline, tables...)
 	}
+	// Also where the target does not answer.
+	a.noted = true
 	a.made = append(a.made, func(ctx context.Context) error {
 		if a.before.Known() {
 			var was []apply.TableState
@@ -207,7 +211,7 @@ func (a *attempt) rememberFirst(ctx context.Context, tables ...apply.TableState)
 		}
 		return a.p.target.Forget(ctx, a.p.config.Name)
 	})
-	return nil
+	return a.p.target.Remember(ctx, a.pipeline, tables...)
 }
 
 func states(tables []*table) []apply.TableState {
