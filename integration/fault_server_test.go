@@ -54,8 +54,10 @@ func (s *scene) ownFamily() *sandbox.Postgres {
 
 // restarts are the ways in which a server goes away and comes back.
 var restarts = map[string]func(s *scene, server *sandbox.Postgres) error{
-	"in order":    func(s *scene, server *sandbox.Postgres) error { return server.Restart(s.ctx) },
-	"by a crash": func(s *scene, server *sandbox.Postgres) error { return errors.Join(server.Kill(), server.Restart(s.ctx)) },
+	"in order": func(s *scene, server *sandbox.Postgres) error { return server.Restart(s.ctx) },
+	"by a crash": func(s *scene, server *sandbox.Postgres) error {
+		return errors.Join(server.Kill(), server.Restart(s.ctx))
+	},
 }
 
 // slowly has the source reached over a connection slow enough for a load to be met

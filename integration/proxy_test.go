@@ -80,15 +80,12 @@ func (p *proxy) swallow(directions ...string) {
 	}
 }
 
-// heal makes the network good again. Connections from which something was
-// swallowed end.
+// heal makes the network good again. What was held passes, and connections from
+// which something was swallowed end.
 func (p *proxy) heal() { p.Toxics.ResetToxics(context.Background()) }
 
 // hold lets nothing more pass to the server, and loses nothing.
 func (p *proxy) hold() { p.ail("hold", "upstream", fmt.Sprintf(`"of": %q`, p.Name)) }
-
-// release lets what is held pass.
-func (p *proxy) release() { p.heal() }
 
 // holding is a way of the network to be bad that toxiproxy lacks.
 type holding struct {

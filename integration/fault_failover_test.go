@@ -1,0 +1,128 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgsluice/pgsluice/internal/sandbox"
+)
+
+// pairOf makes a primary with the scene's database, and a standby that takes its
+// slots along.
+func (s *scene) pairOf() (primary, standby *sandbox.Postgres) {
+	s.Helper()
+	home := s.TempDir()
+	if err := os.Chmod(home, 0o755); err != nil {
+		s.Fatal(err)
+	}
+	first, second := filepath.Join(home, "primary"), filepath.Join(home, "standby")
+	start := func(dir string, settings map[string]string) *sandbox.Postgres {
+		s.Helper()
+		server, err := sandbox.StartPostgres(s.ctx, sandbox.PostgresOptions{Major: s.major, Dir: dir, Password: sourcePassword, Settings: settings})
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.Cleanup(func() {
+			if err := errors.Join(server.Kill(), server.Stop()); err != nil {
+				s.Error(err)
+			}
+		})
+		return server
+	}
+	copied := func(from, to string) {
+		s.Helper()
+		if out, err := exec.CommandContext(s.ctx, "cp", "-a", from, to).CombinedOutput(); err != nil {
+			s.Fatalf("%v: %s", err, out)
+		}
+	}
+	if err := start(first, nil).Stop(); err != nil {
+		s.Fatal(err)
+	}
+	copied(first, second)
+	// Whose the files are, the new one has to be too.
+	copied(filepath.Join(second, "data", "PG_VERSION"), filepath.Join(second, "data", "standby.signal"))
+	shared := s.postgres
+	s.Cleanup(func() { s.postgres = shared })
+	primary = start(first, nil)
+	s.postgres = primary
+	admin := s.connect("")
+	s.execOn(admin, `SELECT pg_create_physical_replication_slot('standby', true)`)
+	host, port, err := net.SplitHostPort(primary.Addr())
+	if err != nil {
+		s.Fatal(err)
+	}
+	standby = start(second, map[string]string{
+		"primary_conninfo":  fmt.Sprintf("host=%s port=%s user=postgres password=%s dbname=postgres", host, port, sourcePassword),
+		"primary_slot_name": "standby", "sync_replication_slots": "on", "hot_standby_feedback": "on",
+	})
+	// What a reader of a slot has seen is not lost with the primary.
+	s.execOn(admin, `ALTER SYSTEM SET synchronized_standby_slots = 'standby'`)
+	s.execOn(admin, `SELECT pg_reload_conf()`)
+	s.execOn(admin, "CREATE DATABASE "+s.name)
+	s.source = s.connect(s.name)
+	return primary, standby
+}
+
+// TestAFailoverOfTheSource kills the primary under load. The standby may lack what
+// was committed last; then the target lacks it too.
+func TestAFailoverOfTheSource(t *testing.T) {
+	onEveryMajor(t, 17, func(s *scene) {
+		primary, standby := s.pairOf()
+		s.openBank(2000)
+		both := strings.Replace(s.sourceDSN(), primary.Addr(), primary.Addr()+","+standby.Addr(), 1) + "&target_session_attrs=read-write"
+		r := s.start(func(p *plan) { p.Source = both }).streaming()
+		writer := s.connect(s.name)
+		wrote := make(chan int)
+		ctx, cancel := context.WithCancel(s.ctx)
+		defer cancel()
+		go func() {
+			n := 0
+			for ; ; n++ {
+				if _, err := writer.Exec(ctx, `INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES (1, 1, 1, $1, now())`, n); err != nil {
+					break
+				}
+			}
+			wrote <- n
+		}()
+		there, err := pgx.Connect(s.ctx, standby.DSN("postgres"))
+		if err != nil {
+			s.Fatal(err)
+		}
+		defer there.Close(context.Background())
+		s.eventually("the slot is on the standby", func() bool {
+			s.exec(`SELECT pg_log_standby_snapshot()`) // every 15 seconds by itself: the slot moves with it
+			var ready bool
+			err := there.QueryRow(s.ctx, `SELECT coalesce(bool_or(synced AND NOT temporary AND invalidation_reason IS NULL), false)
+				FROM pg_replication_slots WHERE slot_name = '`+s.slot()+`'`).Scan(&ready)
+			if err != nil {
+				s.Fatal(err)
+			}
+			return ready
+		})
+		before := s.attempts()
+		if err := primary.Kill(); err != nil {
+			s.Fatal(err)
+		}
+		s.Logf("%d transactions until the primary was killed", <-wrote)
+		s.fails(before)
+		if _, err := there.Exec(s.ctx, `SELECT pg_promote()`); err != nil {
+			s.Fatal(err)
+		}
+		s.postgres = standby
+		s.source = s.connect(s.name)
+		s.exec(`UPDATE pgbench_branches SET filler = 'after'`)
+		r.streaming()
+		r.here()
+		r.halt()
+		s.equal(bankTables...)
+	})
+}
