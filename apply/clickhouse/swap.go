@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,12 +37,17 @@ func escapedLen(name string) int {
 
 // Swap implements [apply.Target]. The tables change their names at once, and then
 // the old one is dropped. An answer that is lost says nothing of which of the two
-// has a name, so the new one is marked before:
+// has a name, so both are marked before:
 //
-//	from is marked     the tables have yet to change their names
-//	t.Name is marked   they have, and the old one has yet to be dropped
+//	from is not marked as old           the tables have yet to change their names
+//	from is                             it has yet to be dropped
+//	there is no from, t.Name is marked  that has been done
 //
-// What the server grants is granted on names, and stays.
+// One mark would not do: where it has stayed by a crash, the next shadow would be
+// taken for the old table.
+//
+// What the server grants is granted on names, and stays, as does what is said of the
+// table.
 func (t *Target) Swap(ctx context.Context, table *apply.Table, from string) error {
 	doing := fmt.Sprintf("put table %s in the place of %s", t.tableName(from), t.tableName(table.Name))
 	if table.Shared {
@@ -62,8 +68,17 @@ func (t *Target) Swap(ctx context.Context, table *apply.Table, from string) erro
 	return nil
 }
 
-// swapMark ends the comment of a table that is to take another's place.
-const swapMark = "taking the place of another table"
+// newMark and oldMark end the comments of a table that is to take another's place,
+// and of the other.
+const (
+	newMark = "taking the place of another table"
+	oldMark = "another table is taking the place of this"
+)
+
+// unmarked is what a user has said of a table.
+func unmarked(comment string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(comment, newMark), oldMark)
+}
 
 func (t *Target) swap(ctx context.Context, name, from string) error {
 	comments, err := t.comments(ctx, name, from)
@@ -73,19 +88,22 @@ func (t *Target) swap(ctx context.Context, name, from string) error {
 	old, there := comments[name]
 	shadow, ready := comments[from]
 	switch {
-	case marked(old):
+	case strings.HasSuffix(shadow, oldMark), !ready && strings.HasSuffix(old, newMark):
 		return t.finishSwap(ctx, name, from)
 	case !ready:
 		return apply.Rebuild("there is no table %s", t.tableName(from))
-	case !marked(shadow):
-		if err := t.comment(ctx, from, shadow+swapMark); err != nil {
+	}
+	said := unmarked(cmp.Or(old, shadow))
+	if err := t.comment(ctx, from, said+newMark); err != nil {
+		return err
+	}
+	if there {
+		if err := t.comment(ctx, name, said+oldMark); err != nil {
 			return err
 		}
-	}
-	if !there {
-		err = t.statements.Exec(ctx, "RENAME TABLE "+t.tableName(from)+" TO "+t.tableName(name))
-	} else {
 		err = t.exchange(ctx, name, from)
+	} else {
+		err = t.statements.Exec(ctx, "RENAME TABLE "+t.tableName(from)+" TO "+t.tableName(name))
 	}
 	if err != nil {
 		return err
@@ -96,11 +114,11 @@ func (t *Target) swap(ctx context.Context, name, from string) error {
 // finishSwap drops the old table. Should an EXCHANGE of an earlier call have come
 // late, the one that would be dropped is the new one.
 func (t *Target) finishSwap(ctx context.Context, name, from string) error {
-	comments, err := t.comments(ctx, name)
+	comments, err := t.comments(ctx, name, from)
 	if err != nil {
 		return err
 	}
-	if !marked(comments[name]) {
+	if !strings.HasSuffix(comments[name], newMark) || strings.HasSuffix(comments[from], newMark) {
 		return fault.Retry(errors.New("the tables have changed their names twice"))
 	}
 	for _, old := range []string{from, third(name)} {
@@ -108,10 +126,8 @@ func (t *Target) finishSwap(ctx context.Context, name, from string) error {
 			return err
 		}
 	}
-	return t.comment(ctx, name, strings.TrimSuffix(comments[name], swapMark))
+	return t.comment(ctx, name, unmarked(comments[name]))
 }
-
-func marked(comment string) bool { return strings.HasSuffix(comment, swapMark) }
 
 // comments are those of the tables that are there.
 func (t *Target) comments(ctx context.Context, names ...string) (map[string]string, error) {

@@ -1,7 +1,7 @@
 package clickhouse
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,19 +36,29 @@ func (t *Target) exec(tb testing.TB, sql string) {
 
 // Where a swap has broken off is told by what it has left.
 func TestASwapGoesOnWhereItHasBrokenOff(t *testing.T) {
+	const (
+		markNew  = "ALTER TABLE {shadow} MODIFY COMMENT 'mine" + newMark + "'; "
+		markOld  = "ALTER TABLE {t} MODIFY COMMENT 'mine" + oldMark + "'; "
+		exchange = "EXCHANGE TABLES {t} AND {shadow}; "
+		aside    = "RENAME TABLE {t} TO {third}; "
+	)
 	for _, c := range []struct{ name, done string }{
 		{"at the beginning", ""},
-		{"when the shadow was marked", "ALTER TABLE %[2]s MODIFY COMMENT '%[4]s'"},
-		{"when the tables had changed their names", "ALTER TABLE %[2]s MODIFY COMMENT 'mine%[4]s'; EXCHANGE TABLES %[1]s AND %[2]s"},
-		{"when the old table was dropped", "ALTER TABLE %[2]s MODIFY COMMENT '%[4]s'; EXCHANGE TABLES %[1]s AND %[2]s; DROP TABLE %[2]s"},
-		{"between two renames", "ALTER TABLE %[2]s MODIFY COMMENT '%[4]s'; RENAME TABLE %[1]s TO %[3]s"},
-		{"behind two renames", "ALTER TABLE %[2]s MODIFY COMMENT '%[4]s'; RENAME TABLE %[1]s TO %[3]s, %[2]s TO %[1]s"},
+		{"when the shadow was marked", markNew},
+		{"when both were marked", markNew + markOld},
+		{"when the tables had changed their names", markNew + markOld + exchange},
+		{"when the old table was dropped", markNew + markOld + exchange + "DROP TABLE {shadow}"},
+		{"between two renames", markNew + markOld + aside},
+		{"behind two renames", markNew + markOld + aside + "RENAME TABLE {shadow} TO {t}"},
+		{"behind the one before it, whose mark has stayed", "ALTER TABLE {t} MODIFY COMMENT 'mine" + newMark + "'"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			target := open(t, nil)
 			table, shadow := swapTables(t, target)
-			for _, statement := range strings.Split(fmt.Sprintf(c.done, target.tableName("t"), target.tableName(shadow), target.tableName(third("t")), swapMark), "; ") {
-				if c.done != "" {
+			target.exec(t, "ALTER TABLE "+target.tableName("t")+" MODIFY COMMENT 'mine'")
+			names := strings.NewReplacer("{t}", target.tableName("t"), "{shadow}", target.tableName(shadow), "{third}", target.tableName(third("t")))
+			for statement := range strings.SplitSeq(names.Replace(c.done), "; ") {
+				if statement != "" {
 					target.exec(t, statement)
 				}
 			}
@@ -58,7 +68,7 @@ func TestASwapGoesOnWhereItHasBrokenOff(t *testing.T) {
 			if s := target.queryOne(t, "SELECT s FROM "+target.tableName("t")); s != shadow {
 				t.Errorf("t holds the row of %s", s)
 			}
-			if names := target.queryOnes(t, "SELECT name || '/' || comment FROM system.tables WHERE database = "+text(target.address.database)); len(names) != 1 || strings.Contains(names[0], swapMark) {
+			if names := target.queryOnes(t, "SELECT name || '/' || comment FROM system.tables WHERE database = "+text(target.address.database)); !slices.Equal(names, []string{"t/mine"}) {
 				t.Errorf("the tables are %v", names)
 			}
 		})

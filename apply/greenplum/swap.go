@@ -169,7 +169,8 @@ func texts(ctx context.Context, conn *pgx.Conn, sql string, args ...any) ([]stri
 }
 
 // passRights gives the new table the old one's owner and what users may do with
-// it, and no more. Users of columns that are gone have lost those.
+// it, and no more, and what is said about it. What is about columns that are gone
+// is lost.
 func (s *swapping) passRights(ctx context.Context) error {
 	table := change.AlwaysQuote(s.old.schema) + "." + change.AlwaysQuote(s.name)
 	statements, err := texts(ctx, s.conn, `SELECT 'ALTER TABLE ' || $3 || ' OWNER TO ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(o.relowner))
@@ -182,8 +183,12 @@ func (s *swapping) passRights(ctx context.Context) error {
 			WHERE grantee <> (SELECT relowner FROM pg_catalog.pg_class WHERE oid = $1)
 		UNION ALL SELECT 'GRANT ' || privilege_type || ' (' || pg_catalog.quote_ident(attname) || ') ON ' || $3 || ' TO ' || `+grantee+` || CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
 			FROM (SELECT o.attname, (pg_catalog.aclexplode(o.attacl)).* FROM pg_catalog.pg_attribute o, pg_catalog.pg_attribute n
-				WHERE o.attrelid = $1 AND NOT o.attisdropped AND n.attrelid = $2 AND n.attname = o.attname AND NOT n.attisdropped) a`,
-		s.oldOID, s.newOID, table)
+				WHERE o.attrelid = $1 AND NOT o.attisdropped AND n.attrelid = $2 AND n.attname = o.attname AND NOT n.attisdropped) a
+		UNION ALL SELECT 'COMMENT ON TABLE ' || $3 || ' IS ' || pg_catalog.quote_literal(d) FROM pg_catalog.obj_description($1, 'pg_class') d WHERE d IS NOT NULL
+		UNION ALL SELECT 'COMMENT ON COLUMN ' || $3 || '.' || pg_catalog.quote_ident(o.attname) || ' IS ' || pg_catalog.quote_literal(pg_catalog.col_description($1, o.attnum))
+			FROM pg_catalog.pg_attribute o, pg_catalog.pg_attribute n WHERE o.attrelid = $1 AND o.attnum > 0 AND NOT o.attisdropped
+				AND n.attrelid = $2 AND n.attname = o.attname AND NOT n.attisdropped AND pg_catalog.col_description($1, o.attnum) NOT LIKE '%' || $4`,
+		s.oldOID, s.newOID, table, keptMark)
 	if err != nil {
 		return fmt.Errorf("ask who may do what with the table: %w", err)
 	}

@@ -42,8 +42,10 @@ func TestASwapKeepsWhoOwnsAndWhoMayRead(t *testing.T) {
 		query(t, dsn, "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT DELETE ON TABLES TO PUBLIC")
 		t.Cleanup(func() { query(t, dsn, "ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE DELETE ON TABLES FROM PUBLIC") })
 		query(t, dsn, fmt.Sprintf(`GRANT SELECT ON public.t TO %[1]s WITH GRANT OPTION; GRANT INSERT (s), UPDATE (gone, s) ON public.t TO %[1]s; GRANT SELECT ON public.t TO PUBLIC;
+			COMMENT ON TABLE public.t IS 'it''s \mine'; COMMENT ON COLUMN public.t.s IS 'said'; COMMENT ON COLUMN public.t.gone IS 'gone';
 			CREATE INDEX "t's own" ON public.t (s) WHERE id > 3; CREATE INDEX "t's other" ON public.t (gone); ALTER TABLE public.t OWNER TO %[2]s`, roles[0], roles[1]))
-		rights := `SELECT relacl::text, pg_get_userbyid(relowner), (SELECT attacl::text FROM pg_attribute WHERE attrelid = c.oid AND attname = 's') FROM pg_class c WHERE oid = 'public.t'::regclass`
+		rights := `SELECT relacl::text, pg_get_userbyid(relowner), (SELECT attacl::text FROM pg_attribute WHERE attrelid = c.oid AND attname = 's'),
+			obj_description(oid), col_description(oid, (SELECT attnum FROM pg_attribute WHERE attrelid = c.oid AND attname = 's')) FROM pg_class c WHERE oid = 'public.t'::regclass`
 		before := query(t, dsn, rights)
 		for range 2 {
 			if err := target.Swap(t.Context(), table, shadow); err != nil {
