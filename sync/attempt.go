@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	stdsync "sync"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
@@ -27,14 +28,38 @@ type attempt struct {
 	left     []apply.TableState            // to be remembered when the stream begins: tables that it goes on without
 	made     []func(context.Context) error // what a first attempt has created so far, to be undone
 	noted    bool                          // a step of made forgets the pipeline
+	claim    claim
+	requests chan string // tables that somebody wants copied anew
 }
 
 // attempt runs one try of Run. The first of a process is the one that tries
 // failed tables again, and that checks before it begins.
-func (p *Pipeline) attempt(ctx context.Context, first bool) (err error) {
-	a := &attempt{p: p}
+func (p *Pipeline) attempt(ctx context.Context, first bool) error {
+	a := &attempt{p: p, requests: make(chan string, mostRequests)}
 	defer a.close(ctx)
 	p.show(func(s *shown) { s.phase = Starting })
+	if err := a.take(ctx); err != nil {
+		return err
+	}
+	held, lose := context.WithCancelCause(ctx)
+	var holding stdsync.WaitGroup
+	holding.Go(func() { a.hold(held, lose) })
+	err := a.run(held, first)
+	if held.Err() != nil && ctx.Err() == nil {
+		err = context.Cause(held)
+	}
+	lose(nil)
+	holding.Wait()
+	if errors.Is(err, errDropSlot) {
+		return a.dropSlot(ctx)
+	}
+	return err
+}
+
+const mostRequests = 64
+
+func (a *attempt) run(ctx context.Context, first bool) (err error) {
+	p := a.p
 	if err := a.connect(ctx, true, first); err != nil {
 		return err
 	}
@@ -265,11 +290,14 @@ func (a *attempt) settleStates(ctx context.Context, retryFailed bool) error {
 	return nil
 }
 
-// joins says that tables which have to be copied join those that stream, instead
-// of going before them.
+// joins says that tables which have to be copied join the stream, instead of going
+// before it: where others stream, and where readers have an earlier copy until the
+// new one takes its place. A first load goes before.
 func (a *attempt) joins() bool {
-	return a.p.config.Copy && slices.ContainsFunc(a.tables, func(t *table) bool {
-		return t.state.Phase == apply.Streaming && !t.parked.Load() && !t.anew
+	return a.p.config.Copy && a.before.Pipeline.Slot != "" && slices.ContainsFunc(a.tables, func(t *table) bool {
+		was := a.before.Tables[t.name]
+		again := was.Phase == apply.Pending && was.CopiedAt != 0 || was.Shadow != ""
+		return !t.parked.Load() && (t.state.Phase == apply.Streaming && !t.anew || again)
 	})
 }
 
@@ -399,6 +427,9 @@ func (a *attempt) close(ctx context.Context) {
 		_ = a.conn.Close(ctx)
 	}
 	a.closeSource(ctx)
+	if a.claim != nil { // last: who stands by begins now
+		_ = a.claim.Close(ctx)
+	}
 }
 
 func (a *attempt) closeSource(ctx context.Context) {

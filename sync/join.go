@@ -108,7 +108,9 @@ func (g *gatherer) arrive(ctx context.Context, j *joining) error {
 	}
 	g.stream.Again(j.oid)
 	if j.gone || j.err != nil {
-		g.refused[j.oid] = j.err != nil // which the target knows
+		if j.err != nil { // which the target knows
+			g.refused[j.oid] = j.name
+		}
 		g.exchange.left()
 		return nil
 	}

@@ -58,6 +58,10 @@ func New(config Config, target apply.Target) *Pipeline {
 // Stop asks Load or Run to end after the piece of work in hand.
 func (p *Pipeline) Stop() { p.stopOnce.Do(func() { close(p.stop) }) }
 
+// Began says whether the pipeline has got as far as moving rows, or as waiting for
+// another process to leave it.
+func (p *Pipeline) Began() bool { return p.began.Load() }
+
 func (p *Pipeline) stopped() bool {
 	select {
 	case <-p.stop:

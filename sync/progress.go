@@ -13,6 +13,7 @@ type Stage string
 // The stages of a run.
 const (
 	Starting Stage = "starting"
+	Standby  Stage = "standing by"
 	Loading  Stage = "loading"
 	Syncing  Stage = "streaming"
 	Waiting  Stage = "waiting to try again"
@@ -54,6 +55,8 @@ type Progress struct {
 	Watermark change.LSN
 	// Gathered is how far the stream has been read.
 	Gathered change.LSN
+	// Retained is how much log the slot keeps the source from removing, in bytes.
+	Retained int64
 	// LastCommit is the source's clock at the commit of the last transaction
 	// that was applied, or whose beginning was.
 	LastCommit time.Time
@@ -77,6 +80,7 @@ func (p *Pipeline) Progress() Progress {
 	s := p.shown.Load()
 	r := Progress{
 		Stage: s.phase, Since: s.since, LastError: s.lastError, Watermark: s.watermark, Gathered: change.LSN(p.gathered.Load()),
+		Retained:   p.retained.Load(),
 		LastCommit: s.commit, Applied: s.applied, Batches: s.batches,
 	}
 	for i, t := range s.tables {

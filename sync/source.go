@@ -23,8 +23,23 @@ type source interface {
 	Replicate(ctx context.Context) (walsender, error)
 	// Read opens a connection that copies chunks under an exported snapshot.
 	Read(ctx context.Context, snapshot string) (chunkReader, error)
+	// Claim opens a connection for a claim on the pipeline that has a slot.
+	Claim(ctx context.Context, slot string) (claim, error)
 	// Export takes a snapshot without a slot.
 	Export(ctx context.Context) (*exported, error)
+}
+
+// claim is a lock on the source, which goes with its connection. One goroutine.
+type claim interface {
+	// Try takes the claim; false when another process has it.
+	Try(ctx context.Context) (bool, error)
+	// Wait gives a request of another process, "" when none came in time.
+	Wait(ctx context.Context, patience time.Duration) (string, error)
+	// Ask makes a request of whoever has the claim.
+	Ask(ctx context.Context, request string) error
+	// Retained is how much log the slot keeps, in bytes; 0 where there is none.
+	Retained(ctx context.Context, slot string) (int64, error)
+	Close(ctx context.Context) error
 }
 
 // session is an ordinary connection. One goroutine.
@@ -147,6 +162,14 @@ func (s server) Read(ctx context.Context, name string) (chunkReader, error) {
 	return reader, nil
 }
 
+func (s server) Claim(ctx context.Context, slot string) (claim, error) {
+	conn, err := postgres.Connect(ctx, string(s))
+	if err != nil {
+		return nil, err
+	}
+	return &serverClaim{conn: conn, name: "pgsluice " + slot}, nil
+}
+
 func (s server) Export(ctx context.Context) (*exported, error) {
 	e, err := snapshot.Export(ctx, string(s))
 	if err != nil {
@@ -198,3 +221,54 @@ func (w serverWalsender) Start(ctx context.Context, o replication.Options) (stre
 	}
 	return s, nil
 }
+
+type serverClaim struct {
+	conn *pgx.Conn
+	name string
+}
+
+func (c *serverClaim) Try(ctx context.Context) (mine bool, err error) {
+	err = c.conn.QueryRow(ctx, `SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended($1, 0))`, c.name).Scan(&mine)
+	if err != nil || !mine {
+		return false, postgres.Doing(err, "claim the pipeline")
+	}
+	// A standby cannot be listened to; it can be read.
+	var standby bool
+	if err := c.conn.QueryRow(ctx, `SELECT pg_catalog.pg_is_in_recovery()`).Scan(&standby); err != nil || standby {
+		return err == nil, postgres.Doing(err, "claim the pipeline")
+	}
+	_, err = c.conn.Exec(ctx, "LISTEN "+change.AlwaysQuote(c.name))
+	return err == nil, postgres.Doing(err, "listen for requests")
+}
+
+func (c *serverClaim) Wait(ctx context.Context, patience time.Duration) (string, error) {
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	n, err := c.conn.WaitForNotification(waiting)
+	switch {
+	case err == nil:
+		return n.Payload, nil
+	case waiting.Err() != nil && !c.conn.IsClosed():
+		return "", nil
+	}
+	return "", postgres.Doing(err, "listen for requests")
+}
+
+func (c *serverClaim) Ask(ctx context.Context, request string) error {
+	_, err := c.conn.Exec(ctx, `SELECT pg_catalog.pg_notify($1, $2)`, c.name, request)
+	return postgres.Doing(err, "ask the process that runs the pipeline")
+}
+
+func (c *serverClaim) Retained(ctx context.Context, slot string) (int64, error) {
+	var version int
+	if err := c.conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
+		return 0, postgres.Doing(err, "ask the source for its version")
+	}
+	s, err := replication.Over(c.conn.PgConn(), version).FindSlot(ctx, slot)
+	if err != nil || s == nil {
+		return 0, err
+	}
+	return s.Retained, nil
+}
+
+func (c *serverClaim) Close(ctx context.Context) error { return c.conn.Close(ctx) }

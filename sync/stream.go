@@ -91,7 +91,7 @@ type gatherer struct {
 	spools  map[*change.Relation]*joining
 	joining map[uint32]*joining
 	// refused are tables that could not join; a new start tries them again.
-	refused map[uint32]bool
+	refused map[uint32]string
 	// numbers is how many tables there have been.
 	numbers int
 	inside  bool       // there is one
@@ -106,7 +106,7 @@ func newGatherer(a *attempt, binary bool, until change.LSN) *gatherer {
 	p := a.p
 	g := &gatherer{
 		attempt: a, binary: binary, byOID: map[uint32]*table{},
-		tables: map[*change.Relation]*table{}, spools: map[*change.Relation]*joining{}, joining: map[uint32]*joining{}, refused: map[uint32]bool{},
+		tables: map[*change.Relation]*table{}, spools: map[*change.Relation]*joining{}, joining: map[uint32]*joining{}, refused: map[uint32]string{},
 		exchange: newExchange(p.config.Name, p.config.MaxRows, p.config.MaxBytes, until), reached: a.pipeline.Watermark,
 	}
 	g.copier = &copier{attempt: a, binary: binary, perform: g.exchange.perform, wake: make(chan struct{}, 1)}
@@ -177,6 +177,7 @@ func (g *gatherer) lookAround(ctx context.Context) error {
 	if err := g.arrivals(ctx); err != nil {
 		return err
 	}
+	g.requested()
 	return g.sighted(ctx)
 }
 

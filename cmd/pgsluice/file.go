@@ -43,6 +43,10 @@ type file struct {
 		Operations        []text   `yaml:"operations"`
 	} `yaml:"stream"`
 	OnUnrepresentable policyWord `yaml:"on_unrepresentable"`
+	OnDropColumn      text       `yaml:"on_drop_column"`
+	MaxRetainedWAL    size       `yaml:"max_retained_wal"`
+	OnLimit           text       `yaml:"on_limit"`
+	SpoolDir          text       `yaml:"spool_dir"`
 }
 
 func readFile(path string) (*file, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -193,6 +194,32 @@ func (f *flags) fill(s *settings, c *file, p *problems) {
 		p.addf("on_unrepresentable: %v", err)
 	}
 	s.OnUnrepresentable = policy
+	fillYears(s, c, p)
+}
+
+// fillYears reads what matters to a pipeline that runs for years.
+func fillYears(s *settings, c *file, p *problems) {
+	switch word := c.OnDropColumn.or("keep"); word {
+	case "keep", "drop":
+		s.KeepDropped = word == "keep"
+	default:
+		p.addf("on_drop_column %q: use keep or drop", word)
+	}
+	s.MaxRetained = int64(c.MaxRetainedWAL.or(0))
+	limit, err := sync.ParseOnLimit(c.OnLimit.or("warn"))
+	if err != nil {
+		p.addf("on_limit %v", err)
+	}
+	if c.OnLimit.set && !c.MaxRetainedWAL.set {
+		p.addf("on_limit is given without max_retained_wal, the limit it is about")
+	}
+	s.OnLimit = limit
+	s.SpoolDir = c.SpoolDir.value
+	if dir := s.SpoolDir; dir != "" {
+		if at, err := os.Stat(dir); err != nil || !at.IsDir() {
+			p.addf("spool_dir %q: there is no such directory", dir)
+		}
+	}
 }
 
 // fillTables reads which tables there are, and their wishes. Tables that flags

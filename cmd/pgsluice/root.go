@@ -42,7 +42,7 @@ Exit status: 0 done, 1 failed, 2 usage or configuration, 3 a precondition is not
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "text", "text or json")
 	root.PersistentFlags().StringVar(&a.logLevel, "log-level", "info", "debug, info, warn or error")
-	root.AddCommand(a.demo(), a.check(), a.plan(), a.load(), a.run(), a.status(), a.drop())
+	root.AddCommand(a.demo(), a.check(), a.plan(), a.load(), a.run(), a.resync(), a.status(), a.drop())
 	return root
 }
 

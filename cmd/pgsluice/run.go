@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	stdsync "sync"
 	"syscall"
 	"time"
 
@@ -26,23 +27,29 @@ func (a *app) run() *cobra.Command {
 		Short: "load what is not loaded yet, then stream changes",
 		Long: `Load what is not loaded yet under one snapshot, then follow the source's changes
 until stopped. Ctrl-C or SIGTERM stops after the batch in hand; a second one
-stops at once. A run that was stopped or killed goes on where it was.
+stops at once. A run that was stopped or killed goes on where it was. SIGHUP has
+the configuration read again. Of several processes that run one pipeline one
+works; the others stand by and take over.
 
 Exit status: 0 stopped or done, 1 failed, 2 usage or configuration, 3 a precondition is not met.`,
 		Example: `  pgsluice run --source postgres://me:secret@db/shop --target clickhouse://default@ch:9000/shop --table 'public.*'
   pgsluice run -c shop.yaml --until caught-up`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			all, err := f.resolve(true)
+			read := func() ([]settings, error) {
+				all, err := f.resolve(true)
+				for i := range all {
+					if err == nil {
+						err = setUntil(&all[i], until)
+					}
+				}
+				return all, err
+			}
+			all, err := read()
 			if err != nil {
 				return err
 			}
-			for i := range all {
-				if err := setUntil(&all[i], until); err != nil {
-					return err
-				}
-			}
-			return a.move(c.Context(), all, (*sync.Pipeline).Run)
+			return a.move(c.Context(), all, read, (*sync.Pipeline).Run)
 		},
 	}
 	f.register(c, true)
@@ -84,7 +91,7 @@ Exit status: 0 done or stopped, 1 failed, 2 usage or configuration, 3 a precondi
 			if err != nil {
 				return err
 			}
-			return a.move(c.Context(), all, (*sync.Pipeline).Load)
+			return a.move(c.Context(), all, nil, (*sync.Pipeline).Load)
 		},
 	}
 	f.register(c, true)
@@ -92,7 +99,7 @@ Exit status: 0 done or stopped, 1 failed, 2 usage or configuration, 3 a precondi
 }
 
 // move runs pipelines side by side until all have ended or one has failed.
-func (a *app) move(ctx context.Context, all []settings, what func(*sync.Pipeline, context.Context) error) error {
+func (a *app) move(ctx context.Context, all []settings, read func() ([]settings, error), what func(*sync.Pipeline, context.Context) error) error {
 	d := newDisplay(a.err)
 	defer d.close()
 	log, err := a.logger(d)
@@ -102,44 +109,59 @@ func (a *app) move(ctx context.Context, all []settings, what func(*sync.Pipeline
 	ctx, stop, release := signals(ctx, log)
 	defer release()
 	group, groupCtx := errgroup.WithContext(ctx)
+	parts := map[string]chan settings{}
 	for _, s := range all {
+		part := make(chan settings, 1)
+		parts[s.Name] = part
 		group.Go(func() error {
-			err := movePipeline(ctx, groupCtx.Done(), s, stop, log, d, what)
+			err := keepMoving(s, part, log, func(s settings, again <-chan struct{}) (*sync.Pipeline, error) {
+				return movePipeline(ctx, s, []<-chan struct{}{stop, groupCtx.Done(), again}, log, d, what)
+			})
 			if err != nil && len(all) > 1 {
 				err = fmt.Errorf("pipeline %s: %w", s.Name, err)
 			}
 			return err
 		})
 	}
+	if read != nil {
+		reading, end := context.WithCancel(ctx)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			reloads(reading, log, read, parts)
+		}()
+		defer func() { end(); <-done }()
+	}
 	return group.Wait()
 }
 
-func movePipeline(ctx context.Context, othersFailed <-chan struct{}, s settings, stop <-chan struct{},
-	log *slog.Logger, d *display, what func(*sync.Pipeline, context.Context) error,
-) (err error) {
+// movePipeline runs a pipeline until one of the stops is closed. The pipeline is
+// nil where it could not be begun.
+func movePipeline(ctx context.Context, s settings, stops []<-chan struct{}, log *slog.Logger, d *display,
+	what func(*sync.Pipeline, context.Context) error,
+) (p *sync.Pipeline, err error) {
 	target, err := openTarget(ctx, s, log, false)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
 	target.announce(log, s)
 	s.Log = log
-	p := sync.New(s.Config, target.Target)
+	p = sync.New(s.Config, target.Target)
 	ended := make(chan struct{})
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-stop:
-			p.Stop()
-		case <-othersFailed:
-			p.Stop()
-		case <-ended:
-		}
-	}()
-	defer func() { close(ended); <-watched }()
+	var watching stdsync.WaitGroup
+	for _, stop := range stops {
+		watching.Go(func() {
+			select {
+			case <-stop:
+				p.Stop()
+			case <-ended:
+			}
+		})
+	}
+	defer func() { close(ended); watching.Wait() }()
 	defer d.follow(s.Name, p, log)()
-	return what(p, ctx)
+	return p, what(p, ctx)
 }
 
 // signals gives a channel that the first SIGINT or SIGTERM closes, and a context

@@ -1,0 +1,131 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pgsluice/pgsluice/internal/fault"
+)
+
+// Of several processes that are told to run one pipeline, one does: the one that
+// has the claim, a lock on the source that goes with the connection it was taken
+// over. The others stand by, write nothing, and one of them takes over when the
+// connection is gone. The slot would be lock enough for the stream; tables are
+// copied before there is one.
+
+// claimEvery is how often one that stands by tries, and how often one that runs
+// looks at what its slot keeps.
+const claimEvery = 500 * time.Millisecond
+
+const guardEvery = 3 * time.Second
+
+// take returns when this process has the pipeline to itself.
+func (a *attempt) take(ctx context.Context) (err error) {
+	p := a.p
+	if a.claim, err = p.source.Claim(ctx, p.config.Slot); err != nil {
+		return err
+	}
+	ticker := time.NewTicker(claimEvery)
+	defer ticker.Stop()
+	for waiting := false; ; waiting = true {
+		mine, err := a.claim.Try(ctx)
+		if err != nil || mine {
+			if waiting && mine {
+				p.log.Info("the other process is gone; taking over")
+			}
+			return err
+		}
+		if !waiting {
+			p.began.Store(true) // what fails from here on is waited for
+			p.show(func(s *shown) { s.phase = Standby })
+			p.log.Info("another process runs this pipeline: standing by to take over")
+		}
+		select {
+		case <-ticker.C:
+		case <-p.stop:
+			return errStopped
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// hold keeps an eye on the claim, and on the log that the slot keeps the source
+// from removing, until ctx ends. lose is told when the attempt has to end.
+func (a *attempt) hold(ctx context.Context, lose context.CancelCauseFunc) {
+	guard := &guard{p: a.p}
+	for {
+		request, err := a.claim.Wait(ctx, guardEvery)
+		if err == nil && request == "" {
+			var retained int64
+			if retained, err = a.claim.Retained(ctx, a.p.config.Slot); err == nil {
+				err = guard.see(retained)
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && fault.Retryable(err):
+			lose(fault.Retry(fmt.Errorf("the connection that holds the claim on the pipeline: %w", err)))
+			return
+		case err != nil:
+			lose(err)
+			return
+		case request != "":
+			a.asked(request)
+		}
+	}
+}
+
+// asked takes up a request of another process.
+func (a *attempt) asked(request string) {
+	table, ok := strings.CutPrefix(request, requestResync)
+	if !ok {
+		a.p.log.Warn("a request that nobody understands", "request", request)
+		return
+	}
+	select {
+	case a.requests <- table:
+	default:
+		a.p.log.Warn("too many requests at once; this one is left out", "request", request)
+	}
+}
+
+// requestResync is followed by a table's quoted name.
+const requestResync = "resync "
+
+// requested has tables copied anew that somebody has asked for; called between two
+// transactions.
+func (g *gatherer) requested() {
+	for {
+		var name string
+		select {
+		case name = <-g.attempt.requests:
+		default:
+			return
+		}
+		if t := g.byName(name); t != nil {
+			t.tries = 0
+			g.rejoin(t, "it was asked for")
+			continue
+		}
+		for oid, refused := range g.refused {
+			if refused == name {
+				delete(g.refused, oid)
+				g.numbers++
+				g.join(&joining{oid: oid, name: name, number: g.numbers - 1})
+			}
+		}
+	}
+}
+
+func (g *gatherer) byName(name string) *table {
+	for _, t := range g.byOID {
+		if t.name == name {
+			return t
+		}
+	}
+	return nil
+}

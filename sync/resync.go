@@ -1,0 +1,226 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/snapshot"
+)
+
+// Resync copies tables anew and joins them to the stream; none named means all. A
+// process that runs the pipeline is asked to, and waited for; where there is none,
+// this one runs it until all is caught up. A pipeline whose slot is gone or lost
+// gets a new one, and all of its tables are copied. Tables are named as
+// change.Relation.String writes them.
+func (p *Pipeline) Resync(ctx context.Context, names []string) error {
+	state, err := p.target.Recall(ctx, p.config.Name)
+	if err != nil {
+		return err
+	}
+	if names, err = p.toResync(state, names); err != nil {
+		return err
+	}
+	if len(p.config.Patterns) == 0 {
+		if p.config.Patterns, err = exactly(state); err != nil {
+			return err
+		}
+	}
+	mine, err := p.askForResync(ctx, state, names)
+	if err != nil || !mine {
+		return err
+	}
+	p.config.UntilCaughtUp = true
+	return p.Run(ctx)
+}
+
+func (p *Pipeline) toResync(state apply.State, names []string) ([]string, error) {
+	if !state.Known() || state.Pipeline.Slot == "" {
+		return nil, fault.Precondition(fmt.Errorf("pipeline %s does not stream: the target knows of no slot of it", p.config.Name),
+			"`pgsluice run` begins one; a one-shot load is done anew by `pgsluice load --existing truncate`")
+	}
+	var known, missing []string
+	for name := range state.Tables {
+		known = append(known, name)
+	}
+	slices.Sort(known)
+	if len(names) == 0 {
+		return known, nil
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, fault.Usage(fmt.Errorf("pipeline %s has no table %s", p.config.Name, strings.Join(missing, ", ")), "its tables are "+strings.Join(known, ", "))
+	}
+	return names, nil
+}
+
+// askForResync has whoever runs the pipeline copy the tables, or else, where mine
+// is true, has the target remember that they are to be copied.
+func (p *Pipeline) askForResync(ctx context.Context, state apply.State, names []string) (mine bool, err error) {
+	c, err := p.source.Claim(ctx, p.config.Slot)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
+	if mine, err = c.Try(ctx); err != nil {
+		return false, err
+	}
+	if mine {
+		// Nobody else writes it now; somebody may have until a moment ago.
+		if state, err = p.target.Recall(ctx, p.config.Name); err != nil {
+			return false, err
+		}
+		return true, p.markForResync(ctx, state, names)
+	}
+	for _, name := range names {
+		if err := c.Ask(ctx, requestResync+name); err != nil {
+			return false, err
+		}
+	}
+	p.log.Info("asked the process that runs the pipeline", "tables", len(names))
+	return false, p.awaitResync(ctx, state, names)
+}
+
+// markForResync has the target remember that tables are to be copied; with a slot
+// that cannot be gone on from, all of them, from a new one.
+func (p *Pipeline) markForResync(ctx context.Context, state apply.State, names []string) error {
+	usable, err := p.slotUsable(ctx, state)
+	if err != nil {
+		return err
+	}
+	if !usable {
+		return p.startOver(ctx, state)
+	}
+	var tables []apply.TableState
+	for _, name := range names {
+		t := state.Tables[name]
+		t.Phase, t.Reason, t.Hint = apply.Pending, "it was asked for", ""
+		tables = append(tables, t)
+	}
+	return p.target.Remember(ctx, state.Pipeline, tables...)
+}
+
+func (p *Pipeline) slotUsable(ctx context.Context, state apply.State) (bool, error) {
+	conn, err := p.source.Replicate(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	slot, err := conn.FindSlot(ctx, state.Pipeline.Slot)
+	if err != nil {
+		return false, err
+	}
+	watermark := state.Pipeline.Watermark
+	return slot != nil && !slot.Lost && (watermark == 0 || slot.Confirmed <= watermark), nil
+}
+
+// startOver has the target forget how far the pipeline is: the next start makes a
+// slot and copies all tables into the place of what is there.
+func (p *Pipeline) startOver(ctx context.Context, state apply.State) error {
+	conn, err := p.source.Replicate(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if state.Pipeline.OwnsSlot {
+		if err := conn.DropSlot(ctx, state.Pipeline.Slot); err != nil {
+			return err
+		}
+	}
+	if err := p.target.Forget(ctx, p.config.Name); err != nil {
+		return err
+	}
+	state.Pipeline.Watermark = 0
+	var tables []apply.TableState
+	for _, t := range state.Tables {
+		t.Phase, t.Reason, t.TruncatedAt = apply.Pending, "the slot was given up", change.Position{}
+		tables = append(tables, t)
+	}
+	p.log.Info("the slot is given up; all tables are copied anew by the next run", "slot", state.Pipeline.Slot)
+	return p.target.Remember(ctx, state.Pipeline, tables...)
+}
+
+// dropSlot ends a run whose slot keeps too much.
+func (a *attempt) dropSlot(ctx context.Context) error {
+	p := a.p
+	if a.conn != nil {
+		_ = a.conn.Close(ctx)
+		a.conn = nil
+	}
+	state, err := p.target.Recall(ctx, p.config.Name)
+	if err != nil {
+		return err
+	}
+	if err := p.startOver(ctx, state); err != nil {
+		return err
+	}
+	return fault.Permanent(fmt.Errorf("replication slot %s kept more than max_retained_wal (%d bytes) and was dropped", p.config.Slot, p.config.MaxRetained),
+		"on_limit is drop_slot: the next `pgsluice run` makes a new slot and copies all tables anew")
+}
+
+// resyncPatience is how long a running process has to take a request up.
+const resyncPatience = time.Minute
+
+// awaitResync returns when tables that were asked for are where the others are.
+func (p *Pipeline) awaitResync(ctx context.Context, before apply.State, names []string) error {
+	ticker := time.NewTicker(claimEvery)
+	defer ticker.Stop()
+	taken := map[string]bool{} // those that are, or have been, on their way
+	for asked := time.Now(); ; {
+		now, err := p.target.Recall(ctx, p.config.Name)
+		if err != nil {
+			return err
+		}
+		var left, failed []string
+		for _, name := range names {
+			t := now.Tables[name]
+			if t.CopiedAt != before.Tables[name].CopiedAt || t.Phase == apply.Pending || t.Phase == apply.Copying {
+				taken[name] = true
+			}
+			switch {
+			case taken[name] && t.Phase == apply.Failed:
+				failed = append(failed, name+": "+t.Reason)
+			case !taken[name] || t.Phase != apply.Streaming:
+				left = append(left, name)
+			}
+		}
+		switch {
+		case len(left) == 0 && len(failed) == 0:
+			return nil
+		case len(left) == 0:
+			return fault.Permanent(errors.New(strings.Join(failed, "; ")), "`pgsluice status` says what to do")
+		case len(taken) < len(names) && time.Since(asked) > resyncPatience:
+			return fault.Permanent(fmt.Errorf("the process that runs pipeline %s has not taken the request up", p.config.Name), "see its log; stop it, and resync again")
+		}
+		select {
+		case <-ticker.C:
+		case <-p.stop:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// exactly selects the tables of a state.
+func exactly(state apply.State) ([]snapshot.Pattern, error) {
+	var patterns []snapshot.Pattern
+	for name := range state.Tables {
+		p, err := snapshot.ParsePattern(name)
+		if err != nil {
+			return nil, err
+		}
+		patterns = append(patterns, p)
+	}
+	return patterns, nil
+}
