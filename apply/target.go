@@ -106,7 +106,7 @@ type Target interface {
 	// table so that it cannot be replaced without harm, or have rows in it, it is a
 	// *TableError that names them, and nothing has been changed. Behind a crash, or
 	// an error that can be tried again, Swap may be repeated; where there is no from
-	// any more it is a *RebuildError.
+	// any more it is a *TableError for a *RebuildError.
 	Swap(ctx context.Context, t *Table, from string) error
 
 	// Drop removes the table and its rows. A table that is not there is not an

@@ -115,7 +115,8 @@ func (m *Memory) Swap(ctx context.Context, table *apply.Table, from string) erro
 		err := errors.New("it holds rows of others too")
 		return &apply.TableError{Table: table, Err: fault.Precondition(fmt.Errorf("swap %s: %w", table.Name, err), "copy it into a table of its own")}
 	case t == nil:
-		return fmt.Errorf("swap %s: %w", table.Name, apply.Rebuild("there is no table %s", from))
+		err := apply.Rebuild("there is no table %s", from)
+		return &apply.TableError{Table: table, Err: fmt.Errorf("swap %s: %w", table.Name, err)}
 	}
 	m.tables[table.Name] = t
 	delete(m.tables, from)

@@ -120,7 +120,8 @@ func swapWithout(t *testing.T, b *bench) {
 	b.prepare(t, table, apply.Refuse, 0)
 	b.apply(t, batchOf(t, table, Inserted(table, At(1, 1), 1, "old")))
 	var rebuild *apply.RebuildError
-	if err := b.target.Swap(b.ctx, table, b.target.Shadow(table.Name)); !errors.As(err, &rebuild) {
+	var of *apply.TableError
+	if err := b.target.Swap(b.ctx, table, b.target.Shadow(table.Name)); !errors.As(err, &rebuild) || !errors.As(err, &of) {
 		t.Errorf("swap without a shadow: %v", err)
 	}
 	b.expect(t, table, []string{"1", "old"})
@@ -128,7 +129,6 @@ func swapWithout(t *testing.T, b *bench) {
 	shadow := b.shadow(t, table, 10, 11)
 	shared := *table
 	shared.Shared = true
-	var of *apply.TableError
 	if err := b.target.Swap(b.ctx, &shared, shadow.Name); !errors.As(err, &of) {
 		t.Errorf("swap a table with rows of others: %v", err)
 	}

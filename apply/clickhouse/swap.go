@@ -55,7 +55,12 @@ func (t *Target) Swap(ctx context.Context, table *apply.Table, from string) erro
 		return &apply.TableError{Table: table, Err: fmt.Errorf("%s: %w", doing, err)}
 	}
 	if err := t.swap(ctx, table.Name, from); err != nil {
-		return t.failed(ctx, doing, err)
+		var rebuild *apply.RebuildError
+		theirs := blamesTable(err) || codeOf(err) == codeNotEnoughPrivileges || errors.As(err, &rebuild)
+		if err = t.failed(ctx, doing, err); theirs {
+			err = &apply.TableError{Table: table, Err: err}
+		}
+		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -40,10 +40,16 @@ func (t *Target) Swap(ctx context.Context, table *apply.Table, from string) erro
 	if err != nil {
 		return err
 	}
-	return t.within(ctx, fmt.Sprintf("put table %s in the place of %s", from, table.Name), func(conn *pgx.Conn) error {
+	err = t.within(ctx, fmt.Sprintf("put table %s in the place of %s", from, table.Name), func(conn *pgx.Conn) error {
 		s := &swapping{t: t, conn: conn, old: p, name: name, quoted: quoted(schema, name)}
 		return s.do(ctx)
 	})
+	var of *apply.TableError
+	var rebuild *apply.RebuildError
+	if !errors.As(err, &of) && (blamesTable(err) || isDenied(err) || errors.As(err, &rebuild)) {
+		err = &apply.TableError{Table: table, Err: err}
+	}
+	return err
 }
 
 // swapping puts one table in the place of another.
