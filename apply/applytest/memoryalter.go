@@ -46,6 +46,9 @@ func (t *memoryTable) altered(rel *change.Relation, d *apply.Difference, was []a
 			return nil, err
 		}
 		from[c.Name] = name
+		if was := t.column(name); was != nil && c.Missing == nil {
+			c.Missing = was.Missing // rows from before the column may come again
+		}
 		n.columns = append(n.columns, c)
 	}
 	for i := range t.columns {
@@ -70,7 +73,10 @@ func (t *memoryTable) altered(rel *change.Relation, d *apply.Difference, was []a
 // origin is the name that a column of the relation has now; empty for one that is
 // new.
 func (t *memoryTable) origin(c *change.Column, d *apply.Difference, i int, empty bool) (string, error) {
-	own := slices.IndexFunc(t.columns, func(h change.Column) bool { return h.Attnum == c.Attnum && !t.kept[h.Name] })
+	own := slices.IndexFunc(t.columns, func(h change.Column) bool { return h.Attnum == c.Attnum && h.Name == c.Name && !t.kept[h.Name] })
+	if own < 0 { // an earlier copy may have left it the column under another name, too
+		own = slices.IndexFunc(t.columns, func(h change.Column) bool { return h.Attnum == c.Attnum && !t.kept[h.Name] })
+	}
 	switch {
 	case own < 0 && d.Was[i] != nil:
 		return "", apply.Rebuild("column %s is not there", d.From[i])
