@@ -237,11 +237,16 @@ func (t *memoryTable) adopt(r *change.Relation) error {
 	for i := range r.Columns {
 		c := &r.Columns[i]
 		have := t.column(c.Name)
-		if have != nil && (have.Type.OID != c.Type.OID || have.Type.Modifier != c.Type.Modifier) {
+		if have != nil && have.Type.OID != c.Type.OID && (!isText(have.Type) || !isText(c.Type)) {
 			return fmt.Errorf("column %s is %s there, not %s", c.Name, have.Type, c.Type)
 		}
 	}
 	return nil
+}
+
+// isText says that values of the type hold one another's.
+func isText(t *change.Type) bool {
+	return t.Schema == "pg_catalog" && (t.Name == "text" || t.Name == "varchar")
 }
 
 func (t *memoryTable) addColumns(r *change.Relation) error {
