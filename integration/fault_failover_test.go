@@ -72,13 +72,48 @@ func (s *scene) pairOf() (primary, standby *sandbox.Postgres) {
 	return primary, standby
 }
 
+// either names both in one DSN: whichever takes writes.
+func (s *scene) either(primary, standby *sandbox.Postgres) string {
+	return strings.Replace(s.sourceDSN(), primary.Addr(), primary.Addr()+","+standby.Addr(), 1) + "&target_session_attrs=read-write"
+}
+
+// synchronised waits until the standby has the pipeline's slot.
+func (s *scene) synchronised(standby *sandbox.Postgres) {
+	s.Helper()
+	there, err := pgx.Connect(s.ctx, standby.DSN("postgres"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer there.Close(context.Background())
+	s.eventually("the slot is on the standby", func() bool {
+		// The slot moves with a snapshot, which is logged every 15 seconds by itself;
+		// and who brings it to the standby sleeps up to half a minute, unless woken.
+		s.exec(`SELECT pg_log_standby_snapshot()`)
+		var ready bool
+		err := there.QueryRow(s.ctx, `SELECT pg_reload_conf() AND coalesce(bool_or(synced AND NOT temporary AND invalidation_reason IS NULL), false)
+			FROM pg_replication_slots WHERE slot_name = '`+s.slot()+`'`).Scan(&ready)
+		if err != nil {
+			s.Fatal(err)
+		}
+		return ready
+	})
+}
+
+// promote makes the standby the scene's source.
+func (s *scene) promote(standby *sandbox.Postgres) {
+	s.Helper()
+	s.postgres = standby
+	s.execOn(s.connect(""), `SELECT pg_promote()`)
+	s.source = s.connect(s.name)
+}
+
 // TestAFailoverOfTheSource kills the primary under load. The standby may lack what
 // was committed last; then the target lacks it too.
 func TestAFailoverOfTheSource(t *testing.T) {
 	onEveryMajor(t, 17, func(s *scene) {
 		primary, standby := s.pairOf()
 		s.openBank(2000)
-		both := strings.Replace(s.sourceDSN(), primary.Addr(), primary.Addr()+","+standby.Addr(), 1) + "&target_session_attrs=read-write"
+		both := s.either(primary, standby)
 		r := s.start(func(p *plan) { p.Source = both }).streaming()
 		writer := s.connect(s.name)
 		wrote := make(chan int)
@@ -93,36 +128,44 @@ func TestAFailoverOfTheSource(t *testing.T) {
 			}
 			wrote <- n
 		}()
-		there, err := pgx.Connect(s.ctx, standby.DSN("postgres"))
-		if err != nil {
-			s.Fatal(err)
-		}
-		defer there.Close(context.Background())
-		s.eventually("the slot is on the standby", func() bool {
-			s.exec(`SELECT pg_log_standby_snapshot()`) // every 15 seconds by itself: the slot moves with it
-			var ready bool
-			err := there.QueryRow(s.ctx, `SELECT coalesce(bool_or(synced AND NOT temporary AND invalidation_reason IS NULL), false)
-				FROM pg_replication_slots WHERE slot_name = '`+s.slot()+`'`).Scan(&ready)
-			if err != nil {
-				s.Fatal(err)
-			}
-			return ready
-		})
+		s.synchronised(standby)
 		before := s.attempts()
 		if err := primary.Kill(); err != nil {
 			s.Fatal(err)
 		}
 		s.Logf("%d transactions until the primary was killed", <-wrote)
 		s.fails(before)
-		if _, err := there.Exec(s.ctx, `SELECT pg_promote()`); err != nil {
-			s.Fatal(err)
-		}
-		s.postgres = standby
-		s.source = s.connect(s.name)
+		s.promote(standby)
 		s.exec(`UPDATE pgbench_branches SET filler = 'after'`)
 		r.streaming()
 		r.here()
 		r.halt()
 		s.equal(bankTables...)
+	})
+}
+
+// Nobody tells the primary to wait for its standby, which misses the end.
+func TestAFailoverThatLosesWhatWasApplied(t *testing.T) {
+	onEveryMajor(t, 17, func(s *scene) {
+		primary, standby := s.pairOf()
+		s.exec(`ALTER SYSTEM RESET synchronized_standby_slots`)
+		s.exec(`SELECT pg_reload_conf()`)
+		s.exec(oneTable)
+		both := s.either(primary, standby)
+		p := s.follows(both)
+		s.synchronised(standby)
+		if err := standby.Kill(); err != nil {
+			s.Fatal(err)
+		}
+		s.exec(`INSERT INTO t SELECT n, repeat('x', 1000) FROM generate_series(2, 3000) n`)
+		s.eventuallyEqual("t")
+		p.says("msg=streaming")
+		if err := errors.Join(primary.Kill(), standby.Restart(s.ctx)); err != nil {
+			s.Fatal(err)
+		}
+		s.promote(standby)
+		s.exec(`INSERT INTO t VALUES (5000, 'on the new primary')`)
+		p.exits(1, "the source has lost log that the target has applied", "pgsluice drop", "synchronized_standby_slots")
+		s.startsAnew()
 	})
 }

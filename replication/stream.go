@@ -109,6 +109,10 @@ func (c *Conn) Start(ctx context.Context, o Options) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := fresh.reached(ctx, o.From); err != nil {
+		_ = fresh.Close(ctx)
+		return nil, err
+	}
 	args := []string{"proto_version '1'", "publication_names " + change.QuoteLiteral(change.AlwaysQuote(o.Publication))}
 	if o.Binary && fresh.Version >= 140000 {
 		args = append(args, "binary 'true'")
@@ -120,6 +124,24 @@ func (c *Conn) Start(ctx context.Context, o Options) (*Stream, error) {
 		return nil, postgres.Doing(err, "start replication from slot %s", o.Slot)
 	}
 	return &Stream{conn: fresh, options: o, known: map[uint32]*source{}, confirm: o.From, beatAt: time.Now()}, nil
+}
+
+// reached refuses a source that has less log than was read from it. The server
+// itself would say nothing: it would leave out what it commits until it has as
+// much.
+func (c *Conn) reached(ctx context.Context, from change.LSN) error {
+	system, err := c.Identify(ctx)
+	if err != nil || system.Flushed >= from {
+		return err
+	}
+	standby, err := c.standby(ctx)
+	if err != nil {
+		return err
+	}
+	if standby {
+		return fault.Retry(fmt.Errorf("the source is a standby that has got to %s, and the target has everything up to %s", system.Flushed, from))
+	}
+	return fault.Lost(fmt.Errorf("the source has lost log that the target has applied: it has got to %s, and the target to %s", system.Flushed, from), fault.Source)
 }
 
 func startFault(err error, slot string) error {

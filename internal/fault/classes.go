@@ -201,6 +201,11 @@ var Classes = []Class{
 		),
 	},
 	{
+		Name: "log_lost", What: "a failover, or a backup that was put back, has lost transactions that the target has applied", Policy: PolicyStop,
+		Remedy: "the target holds rows that the source has lost: " + lostRemedy + "; synchronized_standby_slots keeps a failover from losing what was read",
+		signs:  texts(Source, "", "the source has lost log that the target has applied"),
+	},
+	{
 		Name: "publication", What: "the publication was dropped: changes made without it are not to be had", Policy: PolicyStop,
 		Remedy: "the changes that were made while there was no publication are not in the stream: " + lostRemedy,
 		signs: signs(
