@@ -74,7 +74,7 @@ func (a *attempt) behind(ctx context.Context, slot *replication.Slot) error {
 	return err
 }
 
-const lostRemedy = "drop the pipeline with `pgsluice drop` and start it again with load.existing: truncate; its tables are then loaded anew"
+const lostRemedy = "`pgsluice resync` makes a new slot and copies all tables anew"
 
 // continues says whether the slot, nil for none, is the one that the pipeline
 // stands on, where it stands.
