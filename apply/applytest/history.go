@@ -159,10 +159,10 @@ type player struct {
 	rand    *rand.Rand
 	source  *source
 	history []*event
-	// next is the event to apply; high, how far the target may have come; sure,
-	// whether it is known to stand exactly there.
-	next, high int
-	sure       bool
+	// next is the event to apply; done, up to where all have been applied; high, how
+	// far the target may have come; sure, whether it is known to stand exactly there.
+	next, done, high int
+	sure             bool
 	// open: a transaction of the target's is.
 	open       bool
 	remembered apply.PipelineState
@@ -235,6 +235,7 @@ func (p *player) step() {
 		return
 	}
 	p.next += n
+	p.done = max(p.done, p.next)
 	if batch.Watermark > p.remembered.Watermark {
 		p.remembered.Watermark = batch.Watermark
 	}
@@ -249,7 +250,7 @@ func (p *player) step() {
 		// Any stretch may come again, also one from before the watermark.
 		back := p.rand.IntN(len(p.history))
 		p.next = p.firstBehind(p.history[back].end - 1)
-		p.next = min(p.next, p.high)
+		p.next = min(p.next, p.done) // what a failed call has left out is never jumped over
 	}
 }
 
