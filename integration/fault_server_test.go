@@ -69,10 +69,11 @@ func (s *scene) slowly() (*proxy, func(*plan)) {
 	return source, func(p *plan) { p.Source = s.sourceAt(source.addr()) }
 }
 
+// What is written to is another test's.
 func TestASourceThatRestarts(t *testing.T) {
 	for how, restart := range restarts {
 		t.Run(how, func(t *testing.T) {
-			onNewest(t, func(s *scene) {
+			onClickHouse(t, func(s *scene) {
 				s.ownSource(nil)
 				s.openBank(20_000)
 				source, through := s.slowly()
