@@ -3,7 +3,9 @@ package integration
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,7 +132,8 @@ func (r *running) streaming() *running {
 	return r
 }
 
-// here waits until everything that is committed by now is in the target.
+// here waits until everything that is committed by now is in the target, and no
+// table is on its way into the stream.
 func (r *running) here() {
 	r.s.Helper()
 	now := r.s.now()
@@ -140,8 +143,25 @@ func (r *running) here() {
 			r.s.Fatalf("the run ended: %v", r.err)
 		default:
 		}
-		return r.Progress().Watermark >= now
+		p := r.Progress()
+		return p.Watermark >= now && !slices.ContainsFunc(p.Tables, func(t sync.TableProgress) bool {
+			return t.Phase != apply.Streaming && t.Phase != apply.Failed
+		})
 	})
+}
+
+// noticed waits until the pipeline has followed what the source's catalog shows by
+// now, also where no row tells of it: a table that is made now is found by a look
+// that sees all of it.
+func (r *running) noticed() {
+	r.s.Helper()
+	r.s.sentinels++
+	name := fmt.Sprintf("sentinel_%d", r.s.sentinels)
+	r.s.exec("CREATE TABLE %s (id int PRIMARY KEY)", name)
+	r.s.eventually("the pipeline has "+name, func() bool {
+		return slices.ContainsFunc(r.Progress().Tables, func(t sync.TableProgress) bool { return t.Name == "public."+name && t.Phase == apply.Streaming })
+	})
+	r.here()
 }
 
 // now is how far the source's log is.

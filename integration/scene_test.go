@@ -27,6 +27,8 @@ type scene struct {
 	config   options
 	logged   *journal
 	place    string // see dir
+	// sentinels counts the tables that noticed has made.
+	sentinels int
 }
 
 // options are what a test wants to be different from the usual pipeline.

@@ -1,0 +1,141 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pgsluice/pgsluice/apply"
+)
+
+// ddlRhythm is how schema changes, all of them, meet batches, starts and failures.
+type ddlRhythm struct {
+	name string
+	// everywhere: on each PostgreSQL, and not on the newest alone.
+	everywhere bool
+	tell       func(s *scene, changes []schemaChange)
+}
+
+var ddlRhythms = []ddlRhythm{
+	{"with rows in its transaction", true, func(s *scene, changes []schemaChange) {
+		r := s.start().streaming()
+		for _, c := range changes {
+			s.exec("BEGIN; %s; %s; %s; COMMIT", c.sql(`INSERT INTO $t (id) VALUES (70)`, ""), c.sql(c.ddl, ""), c.sql(c.after, usualRows))
+		}
+		r.here()
+		s.equalChanged(changes)
+		r.halt()
+		s.copiedAsExpected(changes)
+	}},
+	{"without a row behind it", true, func(s *scene, changes []schemaChange) {
+		r := s.start().streaming()
+		for _, c := range changes {
+			s.exec("BEGIN; %s; COMMIT", c.sql(c.ddl, ""))
+		}
+		r.noticed()
+		s.equalChanged(changes)
+		for _, c := range changes {
+			s.exec("%s", c.sql(c.after, usualRows))
+		}
+		r.here()
+		s.equalChanged(changes)
+		r.halt()
+		s.copiedAsExpected(changes)
+	}},
+	{"between two starts", false, func(s *scene, changes []schemaChange) {
+		for _, c := range changes {
+			s.exec("BEGIN; %s; %s; COMMIT", c.sql(`INSERT INTO $t (id) VALUES (70)`, ""), c.sql(c.ddl, ""))
+		}
+		s.catchUp()
+		s.equalChanged(changes)
+		for _, c := range changes {
+			s.exec("%s", c.sql(c.after, usualRows))
+		}
+		s.catchUp()
+		s.equalChanged(changes)
+		s.copiedAsExpected(changes)
+	}},
+	{"all in one transaction, in batches of a row", false, func(s *scene, changes []schemaChange) {
+		r := s.start(func(p *plan) { p.MaxRows = 1 }).streaming()
+		all := []string{"BEGIN"}
+		for _, c := range changes {
+			all = append(all, c.sql(`INSERT INTO $t (id) VALUES (70)`, ""), c.sql(c.ddl, ""))
+		}
+		for _, c := range changes {
+			all = append(all, c.sql(c.after, usualRows))
+		}
+		s.exec("%s", strings.Join(append(all, "COMMIT"), ";\n"))
+		r.here()
+		s.equalChanged(changes)
+		r.halt()
+		s.copiedAsExpected(changes)
+	}},
+	{"killed before the next row", false, func(s *scene, changes []schemaChange) {
+		r := s.start().streaming()
+		for i, c := range changes {
+			s.exec("BEGIN; %s; %s; COMMIT", c.sql(`INSERT INTO $t (id) VALUES (70)`, ""), c.sql(c.ddl, ""))
+			if i%15 == 14 {
+				r.abort()
+				r = s.start().streaming()
+			}
+		}
+		r.abort()
+		for _, c := range changes {
+			s.exec("%s", c.sql(c.after, usualRows))
+		}
+		s.catchUp()
+		s.equalChanged(changes)
+	}},
+}
+
+// TestSchemaChangesAreFollowed does every change to a table of its own, in one
+// pipeline, in every rhythm.
+func TestSchemaChangesAreFollowed(t *testing.T) {
+	for _, rhythm := range ddlRhythms {
+		t.Run(rhythm.name, func(t *testing.T) {
+			told := func(s *scene) {
+				changes := s.changesFor()
+				for _, c := range changes {
+					s.exec("%s", c.sql(c.setup, usualTable))
+				}
+				s.catchUp()
+				rhythm.tell(s, changes)
+				for _, c := range changes {
+					if state := s.state().Tables["public."+c.table()]; state.Phase != apply.Streaming {
+						s.Errorf("%s: the table is %s: %s", c.name, state.Phase, state.Reason)
+					}
+				}
+			}
+			if rhythm.everywhere {
+				onEveryMajor(t, 12, told)
+			} else {
+				onNewest(t, told)
+			}
+		})
+	}
+}
+
+// equalChanged compares the tables, and their columns.
+func (s *scene) equalChanged(changes []schemaChange) {
+	s.Helper()
+	for _, c := range changes {
+		s.sameColumns(c.table())
+		s.equalTo(c.table(), s.there(c.table()), generatedOf(s, c.table())...)
+	}
+	if s.Failed() {
+		s.FailNow()
+	}
+}
+
+// sameColumns wants a table's columns to be the source's, in any order.
+func (s *scene) sameColumns(table string) {
+	s.Helper()
+	here := s.ask(`SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute WHERE attrelid = 'public.%s'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''`, table)
+	there := s.ask(`SELECT string_agg(c, ' ' ORDER BY c) FROM unnest(string_to_array('%s', ' ')) c WHERE c NOT IN ('_version', '_deleted')`, s.columnsThere(table))
+	s.is("columns of "+table, there, here)
+}
+
+// generatedOf are the columns that the stream does not bring.
+func generatedOf(s *scene, table string) []string {
+	s.Helper()
+	return strings.Fields(s.ask(`SELECT coalesce(string_agg(attname, ' '), '') FROM pg_attribute WHERE attrelid = 'public.%s'::regclass AND attgenerated <> ''`, table))
+}
