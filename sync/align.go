@@ -56,14 +56,14 @@ func align(announced []replication.RelationColumn, was []apply.ColumnShape, now 
 	all := candidates(was, now)
 	attnums = make([]int16, len(announced))
 	match, names := matchNames(announced, all, pair{-1, -1})
-	for i, m := range announced {
-		// A name that two columns have had in turn can be either's.
-		for j := range all {
-			if bears(m, all[j]) && match[i] >= 0 && match[i] != j {
-				if _, others := matchNames(announced, all, pair{i, match[i]}); others == names {
-					return nil, false
-				}
-			}
+	for i := range announced {
+		// A name that two columns have had in turn can be either's, and a column that
+		// has had two names can be under either.
+		if match[i] < 0 || !contested(announced, all, pair{i, match[i]}) {
+			continue
+		}
+		if _, others := matchNames(announced, all, pair{i, match[i]}); others == names {
+			return nil, false
 		}
 	}
 	// What lies between two columns that are known by name.
@@ -83,6 +83,22 @@ func align(announced []replication.RelationColumn, was []apply.ColumnShape, now 
 		fromColumn, fromCandidate = i+1, to+1
 	}
 	return attnums, true
+}
+
+// contested says whether another candidate has the announced column's name, or
+// another announced column one of the candidate's.
+func contested(announced []replication.RelationColumn, all []candidate, p pair) bool {
+	for j := range all {
+		if j != p.candidate && bears(announced[p.column], all[j]) {
+			return true
+		}
+	}
+	for i := range announced {
+		if i != p.column && bears(announced[i], all[p.candidate]) {
+			return true
+		}
+	}
+	return false
 }
 
 // alignBetween settles columns that no name is known of. They can be the

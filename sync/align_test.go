@@ -52,6 +52,8 @@ func TestAnnouncedColumnsAreFoundByWhatTheyWereAndAre(t *testing.T) {
 		{"added and gone again", "id#1", "id a", "id#1", "[1 0]"},
 		{"the first dropped, the second has its name", "a#1 b#2", "a", "a#2", "[2]"},
 		{"the same before the rename", "a#1 b#2", "b", "a#2", "[2]"},
+		{"names swapped, and the first of the two dropped", "id#1 a#2 b#3", "id b a", "id#1 a#3", "ambiguous"},
+		{"names swapped, and the second of the two dropped", "id#1 a#2 b#3", "id b a", "id#1 b#2", "ambiguous"},
 		{"one renamed twice beside one that came and went", "id#1 a#2", "id x y", "id#1 b#2", "ambiguous"},
 		{"a table that is gone", "id#1 a#2", "id a", "", "[1 2]"},
 		{"a table that is gone, with a column less", "id#1 a#2 b#3", "id b", "", "[1 3]"},
