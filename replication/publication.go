@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/crash"
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/internal/postgres"
 )
@@ -176,6 +177,7 @@ func (c *Conn) AddToPublication(ctx context.Context, name string, tables []Publi
 func (c *Conn) publicationStatement(ctx context.Context, doing, sql string) error {
 	_, err := postgres.Exec(ctx, c.pg, sql)
 	if err == nil {
+		crash.At("published")
 		return nil
 	}
 	err = fmt.Errorf("%s: %w", doing, err)

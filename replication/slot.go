@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pglogrepl"
 
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/crash"
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/internal/postgres"
 )
@@ -27,10 +28,12 @@ func (c *Conn) CreateSlot(ctx context.Context, name string, temporary bool) (Poi
 	if err != nil {
 		return Point{}, err
 	}
+	crash.At("slot-asked-for")
 	r, err := pglogrepl.ParseCreateReplicationSlot(c.pg.Exec(ctx, sql))
 	if err != nil {
 		return Point{}, slotFault(err, name)
 	}
+	crash.At("slot-made")
 	lsn, err := change.ParseLSN(r.ConsistentPoint)
 	if err != nil {
 		return Point{}, fmt.Errorf("create slot %s: the consistent point: %w", name, err)

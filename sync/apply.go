@@ -9,6 +9,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/crash"
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
@@ -157,6 +158,7 @@ func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, turns []turn) err
 	if err := l.settle(ctx, b, turns); err != nil {
 		return err
 	}
+	crash.At("settled")
 	nothing := b.Empty() && b.Watermark <= l.attempt.pipeline.Watermark
 	reached := b.Watermark
 	if !nothing {
@@ -166,6 +168,10 @@ func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, turns []turn) err
 		if err := l.send(ctx, b); err != nil {
 			return err
 		}
+		if b.Partial {
+			crash.At("applied-a-part")
+		}
+		crash.At("applied")
 	}
 	l.attempt.pipeline.Watermark = max(l.attempt.pipeline.Watermark, reached)
 	followed, err := l.follow(ctx, turns)
@@ -178,6 +184,7 @@ func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, turns []turn) err
 		}
 	}
 	if b.Watermark > 0 && !nothing || followed {
+		crash.At("watermark-remembered")
 		l.remembered()
 	}
 	if !nothing {
@@ -266,9 +273,11 @@ func (l *applyLoop) follow(ctx context.Context, turns []turn) (remembered bool, 
 	if len(dirty) == 0 {
 		return false, nil
 	}
+	crash.At("follow")
 	if err := l.p.target.Remember(ctx, l.attempt.pipeline, dirty...); err != nil {
 		return false, fmt.Errorf("remember the state of tables: %w", err)
 	}
+	crash.At("followed")
 	l.p.showTables(l.attempt.tables)
 	return true, nil
 }
@@ -317,6 +326,7 @@ func (l *applyLoop) prepare(ctx context.Context, b *apply.Batch, tb *apply.Table
 	}
 	if tb.Truncate != (change.Position{}) {
 		t.state.TruncatedAt = tb.Truncate
+		crash.At("truncate")
 		moved = true
 	}
 	return moved, nil
@@ -355,6 +365,7 @@ func (l *applyLoop) alter(ctx context.Context, t *table, to *apply.Table) error 
 	if err := l.p.target.Alter(ctx, to, was, !l.p.config.KeepDropped); err != nil {
 		return err
 	}
+	crash.At("altered")
 	if !slices.Equal(was, is) {
 		l.p.log.Info("the table's schema has changed", "table", t.name, "columns", len(is), "before", len(was))
 	}
@@ -375,9 +386,11 @@ func (l *applyLoop) remember(ctx context.Context, dirty []apply.TableState) erro
 	if len(dirty) == 0 {
 		return nil
 	}
+	crash.At("tables-remember")
 	if err := l.p.target.Remember(ctx, l.attempt.pipeline, dirty...); err != nil {
 		return fmt.Errorf("remember the state of tables: %w", err)
 	}
+	crash.At("tables-remembered")
 	l.p.showTables(l.attempt.tables)
 	l.remembered()
 	return nil
@@ -388,9 +401,11 @@ func (l *applyLoop) save(ctx context.Context) error {
 	if l.saved == l.attempt.pipeline.Watermark || ctx.Err() != nil {
 		return nil
 	}
+	crash.At("watermark-save")
 	if err := l.p.target.Remember(ctx, l.attempt.pipeline); err != nil {
 		return fmt.Errorf("remember the watermark: %w", err)
 	}
+	crash.At("watermark-saved")
 	l.remembered()
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/crash"
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/replication"
 )
@@ -118,9 +119,11 @@ func (g *gatherer) arrive(ctx context.Context, j *joining) error {
 	t.takeShape()
 	g.byOID[j.oid] = t
 	g.exchange.turn(turn{kind: enters, table: t})
+	crash.At("drain")
 	if err := g.drain(ctx, t, &j.spool); err != nil {
 		return err
 	}
+	crash.At("drained")
 	if g.byOID[j.oid] != t || t.parked.Load() {
 		g.exchange.left()
 		return nil
@@ -162,6 +165,7 @@ func (g *gatherer) drain(ctx context.Context, t *table, s *spool) error {
 				return nil
 			}
 		case spoolRow:
+			crash.At("draining")
 			e.row.Relation = wire
 			if err := g.row(ctx, t, &e.row, e.position); err != nil {
 				return err

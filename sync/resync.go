@@ -10,6 +10,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/crash"
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/snapshot"
 )
@@ -107,7 +108,12 @@ func (p *Pipeline) markForResync(ctx context.Context, state apply.State, names [
 		t.Phase, t.Reason, t.Hint = apply.Pending, "it was asked for", ""
 		tables = append(tables, t)
 	}
-	return p.target.Remember(ctx, state.Pipeline, tables...)
+	crash.At("resync-mark")
+	if err := p.target.Remember(ctx, state.Pipeline, tables...); err != nil {
+		return err
+	}
+	crash.At("resync-marked")
+	return nil
 }
 
 func (p *Pipeline) slotUsable(ctx context.Context, state apply.State) (bool, error) {
@@ -137,9 +143,11 @@ func (p *Pipeline) startOver(ctx context.Context, state apply.State) error {
 			return err
 		}
 	}
+	crash.At("slot-dropped")
 	if err := p.target.Forget(ctx, p.config.Name); err != nil {
 		return err
 	}
+	crash.At("forgotten")
 	state.Pipeline.Watermark = 0
 	var tables []apply.TableState
 	for _, t := range state.Tables {

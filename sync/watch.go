@@ -9,6 +9,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/crash"
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/replication"
 	"github.com/pgsluice/pgsluice/snapshot"
@@ -183,6 +184,7 @@ func (g *gatherer) discovered(source *snapshot.Table) {
 	if !g.attempt.p.config.Copy {
 		return
 	}
+	crash.At("discovered")
 	g.attempt.p.log.Info("a table has come to the source", "table", name)
 	g.join(&joining{oid: source.Relation.OID, name: name, number: number})
 }

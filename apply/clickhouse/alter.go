@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/crash"
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
@@ -33,6 +34,7 @@ func (t *Target) Alter(ctx context.Context, table *apply.Table, was []apply.Colu
 	for _, statement := range statements {
 		if err == nil {
 			err = refusedAlter(t.statements.Exec(ctx, statement))
+			crash.At("altered-a-part")
 		}
 	}
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/internal/crash"
 )
 
 // How many tables of a batch are written at the same time. A small block is mostly
@@ -75,10 +76,12 @@ func (t *Target) applyTable(ctx context.Context, tb *apply.TableBatch) error {
 
 // insert sends one block as one INSERT.
 func (t *Target) insert(ctx context.Context, b *block) error {
+	crash.At("block-insert")
 	err := t.wires.do(ctx, ch.Query{Body: b.plan.insert, Settings: insertSettings, Input: b.input})
 	if err != nil {
 		return err
 	}
+	crash.At("block-inserted")
 	t.report(b)
 	t.pace.spend(1)
 	return nil

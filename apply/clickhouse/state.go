@@ -10,6 +10,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/crash"
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
@@ -159,9 +160,11 @@ func (t *Target) Remember(ctx context.Context, p apply.PipelineState, tables ...
 	for i := range tables {
 		rows.addTable(p.Name, &tables[i], known.revision)
 	}
+	crash.At("clickhouse-remember")
 	if err := t.writeState(ctx, rows); err != nil {
 		return t.failed(ctx, doing, err)
 	}
+	crash.At("clickhouse-remembered")
 	known.state = p
 	return nil
 }
@@ -190,6 +193,7 @@ func (t *Target) advance(ctx context.Context, pipeline string, watermark change.
 	rows := newStateRows()
 	known.revision++ // also when the write fails: it may have happened
 	rows.addPipeline(next, known.revision)
+	crash.At("clickhouse-advance")
 	if err := t.writeState(ctx, rows); err != nil {
 		return t.failed(ctx, doing, err)
 	}
@@ -219,6 +223,7 @@ func (t *Target) Forget(ctx context.Context, pipeline string) error {
 	if err := t.writeState(ctx, rows); err != nil {
 		return t.failed(ctx, doing, err)
 	}
+	crash.At("clickhouse-forgotten")
 	known.state = apply.PipelineState{}
 	// Throwaway tables of checks are nobody's, and go with whoever leaves.
 	return t.failed(ctx, doing, errors.Join(t.dropStateIfLast(ctx), t.sweep(ctx, abandoned)))

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/internal/crash"
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
@@ -102,10 +103,12 @@ func (t *Target) swap(ctx context.Context, name, from string) error {
 	if err := t.comment(ctx, from, said+newMark); err != nil {
 		return err
 	}
+	crash.At("swap-new-marked")
 	if there {
 		if err := t.comment(ctx, name, said+oldMark); err != nil {
 			return err
 		}
+		crash.At("swap-old-marked")
 		err = t.exchange(ctx, name, from)
 	} else {
 		err = t.statements.Exec(ctx, "RENAME TABLE "+t.tableName(from)+" TO "+t.tableName(name))
@@ -113,6 +116,7 @@ func (t *Target) swap(ctx context.Context, name, from string) error {
 	if err != nil {
 		return err
 	}
+	crash.At("swap-exchanged")
 	return t.finishSwap(ctx, name, from)
 }
 
@@ -131,6 +135,7 @@ func (t *Target) finishSwap(ctx context.Context, name, from string) error {
 			return err
 		}
 	}
+	crash.At("swap-old-dropped")
 	return t.comment(ctx, name, unmarked(comments[name]))
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/crash"
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
@@ -105,7 +106,9 @@ func (l *loader) Finish() error {
 	}
 	err := l.endCopy()
 	if err == nil {
+		crash.At("greenplum-copy")
 		err = end(l.ctx, l.conn)
+		crash.At("greenplum-copied")
 	}
 	if err != nil {
 		return l.failed(err)

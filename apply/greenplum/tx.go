@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/crash"
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
@@ -90,6 +91,7 @@ func (t *Target) Commit(ctx context.Context) error {
 func (t *Target) conclude(ctx context.Context, conn *pgx.Conn) error {
 	err := t.moveOn(ctx, conn)
 	if err == nil {
+		crash.At("greenplum-commit")
 		err = end(ctx, conn)
 	}
 	if err != nil {
@@ -99,6 +101,7 @@ func (t *Target) conclude(ctx context.Context, conn *pgx.Conn) error {
 		}
 		return err
 	}
+	crash.At("greenplum-committed")
 	for _, a := range t.tx.adjusted {
 		t.report(a.plan, a.values)
 	}
