@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/apply/applytest"
+	"github.com/pgsluice/pgsluice/sync"
 )
 
 // ddlRhythm is how schema changes, all of them, meet batches, starts and failures.
@@ -85,6 +87,29 @@ var ddlRhythms = []ddlRhythm{
 		s.catchUp()
 		s.equalChanged(changes)
 	}},
+	{"cut off behind each call", false, func(s *scene, changes []schemaChange) {
+		var cuts []applytest.Fault
+		for nth := 1; nth <= 3; nth++ {
+			for _, method := range []applytest.Method{applytest.Alter, applytest.Swap, applytest.Apply, applytest.Commit, applytest.Remember} {
+				cuts = append(cuts, applytest.Fault{Method: method, Nth: nth, Kind: applytest.FailAfter})
+			}
+		}
+		struck := 0
+		for n, cut := range cuts {
+			for _, c := range changes[n*len(changes)/len(cuts) : (n+1)*len(changes)/len(cuts)] {
+				s.exec("BEGIN; %s; %s; COMMIT", c.sql(`INSERT INTO $t (id) VALUES (70)`, ""), c.sql(c.ddl, ""))
+				s.exec("%s", c.sql(c.after, usualRows))
+			}
+			if s.cutOff(cut) {
+				struck++
+			}
+		}
+		s.catchUp()
+		s.equalChanged(changes)
+		if struck < len(cuts)/2 {
+			s.Errorf("%d of %d calls were struck", struck, len(cuts))
+		}
+	}},
 }
 
 // TestSchemaChangesAreFollowed does every change to a table of its own, in one
@@ -138,4 +163,26 @@ func (s *scene) sameColumns(table string) {
 func generatedOf(s *scene, table string) []string {
 	s.Helper()
 	return strings.Fields(s.ask(`SELECT coalesce(string_agg(attname, ' '), '') FROM pg_attribute WHERE attrelid = 'public.%s'::regclass AND attgenerated <> ''`, table))
+}
+
+// cutOff runs the pipeline until a call fails as the script has it, and takes it away
+// then. It says whether that happened before it had everything.
+func (s *scene) cutOff(script ...applytest.Fault) bool {
+	s.Helper()
+	r := s.start(func(p *plan) {
+		p.UntilCaughtUp, p.MaxRows = true, 3
+		p.wrap = func(target apply.Target) apply.Target { return applytest.NewFaulty(target, script...).Wrapped() }
+	})
+	defer r.abort()
+	struck := false
+	s.eventually("the run is cut off or ends", func() bool {
+		struck = r.Progress().Stage == sync.Waiting
+		select {
+		case <-r.done:
+			return true
+		default:
+			return struck
+		}
+	})
+	return struck
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // A column that a wish names is dropped, and then the connection is lost: the
-// next attempt stops that table and no other.
+// next attempt stops that table and no other, unless it can do without the column.
 func TestAWishThatCannotBeHadAnyMoreStopsItsTableAlone(t *testing.T) {
 	onNewest(t, func(s *scene) {
 		s.exec(`CREATE TABLE t (id int PRIMARY KEY, m int NOT NULL, secret int); ALTER TABLE t REPLICA IDENTITY FULL; CREATE TABLE other (id int PRIMARY KEY);
@@ -32,8 +32,11 @@ func TestAWishThatCannotBeHadAnyMoreStopsItsTableAlone(t *testing.T) {
 		reconnect()
 		if s.transactional() { // only an order cannot do without its column
 			s.exec(`INSERT INTO t VALUES (3)`)
+			r.here()
+			s.equal("t")
+		} else {
+			s.parked("public.t", "order_by of table public.t names column m, which it does not have")
 		}
-		s.parked("public.t", differs(s, "order_by of table public.t names column m, which it does not have", "column m of table public.t was dropped or renamed"))
 		s.is("stage", string(r.Progress().Stage), string(sync.Syncing))
 		r.halt()
 		s.equal("other")

@@ -129,11 +129,12 @@ func (t *table) shapeAt(at change.Position) (shape []apply.ColumnShape, next []c
 	return shape, next
 }
 
-// conform gives older rows the columns that the target's table stands for.
+// conform gives older rows the columns that the target's table stands for. What
+// could be NULL at any time can be NULL in it: it is not asked for more.
 func (f *following) conform() {
 	for i, attnum := range f.attnums {
 		if was := f.was[attnum]; was != nil {
-			f.keep(i, change.Column{Name: was.Name, Attnum: attnum, Entry: was.Entry, Type: &change.Type{OID: was.TypeOID, Modifier: was.Modifier}})
+			f.keep(i, change.Column{Name: was.Name, Attnum: attnum, NotNull: true, Entry: was.Entry, Type: &change.Type{OID: was.TypeOID, Modifier: was.Modifier}})
 		}
 	}
 }
