@@ -62,6 +62,13 @@ type TableState struct {
 	// TruncatedAt is the last TRUNCATE that was applied: rows before it must
 	// not come back when the stream is replayed.
 	TruncatedAt change.Position `json:"truncated_at,omitzero"`
+	// Since is the consistent point of the first attempt at a copy that was cut
+	// short and gone on with, Horizon the oldest transaction that its snapshot may
+	// not have shown, Done what it and later ones have copied. Between Since and
+	// CopiedAt the stream tells which rows of those pieces are gone.
+	Since   change.LSN `json:"since,omitempty"`
+	Horizon uint64     `json:"horizon,omitempty"`
+	Done    []Piece    `json:"done,omitempty"`
 	// Rows and Bytes count the copy.
 	Rows  int64 `json:"rows,omitempty"`
 	Bytes int64 `json:"bytes,omitempty"`
@@ -99,6 +106,13 @@ type File struct {
 	OID uint32 `json:"oid"`
 	// Number is pg_class.relfilenode's.
 	Number uint32 `json:"number"`
+}
+
+// Piece is a range of pages of a heap; To is excluded.
+type Piece struct {
+	OID  uint32 `json:"oid"`
+	From uint32 `json:"from"`
+	To   uint32 `json:"to"`
 }
 
 // Wanted are the wishes that the rows of a table would look otherwise without.

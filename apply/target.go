@@ -182,6 +182,13 @@ type Settler interface {
 	Settle(ctx context.Context, t *Table) error
 }
 
+// Resumer is a Target in which a copied row gives way to one that was copied at a
+// later consistent point, so that a copy which was cut short can be gone on with.
+type Resumer interface {
+	// Resumes says whether a table is of that kind. It asks nobody.
+	Resumes(t *Table) bool
+}
+
 // Kin is a Target that could be the source itself: then what it is told to empty and
 // to write would be what is read.
 type Kin interface {

@@ -17,7 +17,7 @@ func TestACopyThatReplacesAnotherCanBeCutShort(t *testing.T) {
 	again := func(p *plan) { p.Existing = apply.Truncate }
 	cut := func(nth int) func(*plan) {
 		return func(p *plan) {
-			p.Workers = 1
+			p.Workers, p.UntilCaughtUp = 1, true
 			p.wrap = func(target apply.Target) apply.Target {
 				return applytest.NewFaulty(target, applytest.Fault{Method: applytest.Load, Nth: nth, Kind: applytest.Reject, Err: errKilled}).Wrapped()
 			}

@@ -16,6 +16,9 @@ type Chunk struct {
 	// From and To bound the pages, To excluded; To 0 means to the end. Both 0:
 	// the whole leaf.
 	From, To uint32
+	// Newer leaves out the rows that were written by transactions before this one:
+	// an earlier copy under a snapshot with that horizon has them. 0: all rows.
+	Newer uint32
 }
 
 const pageSize = 8192
@@ -94,6 +97,10 @@ func (q Query) sql(c Chunk) string {
 	}
 	if c.To > 0 {
 		conditions = append(conditions, fmt.Sprintf("ctid < '(%d,0)'", c.To))
+	}
+	if c.Newer > 0 {
+		// Old enough to be of another turn of the counter, a row counts as new.
+		conditions = append(conditions, fmt.Sprintf("pg_catalog.age(xmin) <= pg_catalog.age('%d'::pg_catalog.xid)", c.Newer))
 	}
 	if q.RowFilter != "" {
 		conditions = append(conditions, "("+q.RowFilter+")")

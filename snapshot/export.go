@@ -79,3 +79,10 @@ func (r *Reader) Close(ctx context.Context) error { return r.conn.Close(ctx) }
 // Alive says whether the reader can still be used: a COPY that was cut short
 // takes its connection along.
 func (r *Reader) Alive() bool { return !r.conn.IsClosed() }
+
+// Horizon is the oldest transaction that the snapshot may not show: what those
+// before it have done it shows. With the epoch in its upper half.
+func (r *Reader) Horizon(ctx context.Context) (xid uint64, err error) {
+	err = r.conn.QueryRow(ctx, "SELECT pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot())").Scan(&xid)
+	return xid, postgres.Doing(err, "ask for the horizon of a snapshot")
+}

@@ -305,7 +305,7 @@ func (a *attempt) joins() bool {
 // copied, and gives it a new state then.
 func (a *attempt) planAnew(t *table, retryFailed bool) bool {
 	was := t.state
-	t.skipBefore, t.truncatedAt = was.CopiedAt, was.TruncatedAt
+	t.takeSkips(&was)
 	remade := was.OID != 0 && was.OID != t.source.Relation.OID
 	switch {
 	case t.parked.Load(): // by its description
@@ -324,6 +324,9 @@ func (a *attempt) planAnew(t *table, retryFailed bool) bool {
 		return false
 	case (was.Phase == apply.Copied || was.Phase == apply.Streaming) && !remade && !t.anew:
 		return false
+	}
+	if a.resumes(t, &was) {
+		return true
 	}
 	if t.anew {
 		a.p.log.Info("other wishes than when the table was copied: it is copied anew", "table", t.name)
@@ -347,20 +350,12 @@ const copyIsOff = "with load.copy: false pgsluice cannot bring back what the tab
 // prepare makes the target ready for a table to be copied.
 func (a *attempt) prepare(ctx context.Context, t *table) error {
 	p := a.p
-	again := t.state.CopiedAt != 0
-	existing, at := a.existing(again), change.LSN(0)
-	if existing == apply.Discard {
-		at = t.state.CopiedAt
-	}
-	t.again = again && existing == apply.Truncate
-	into := t.into(t.query.Relation)
-	created, err := p.target.Prepare(ctx, into, existing, at)
+	created, err := a.makeRoom(ctx, t, a)
 	if created {
 		a.made = append(a.made, func(ctx context.Context) error { return p.target.Drop(ctx, t.target) })
 	}
 	switch {
 	case err == nil:
-		t.prepared = into
 		return nil
 	case a.first || fault.Retryable(err) || ctx.Err() != nil:
 		return fmt.Errorf("table %s: %w", t.name, err)
@@ -370,6 +365,38 @@ func (a *attempt) prepare(ctx context.Context, t *table) error {
 		return fmt.Errorf("remember the state of %s: %w", t.name, err)
 	}
 	return nil
+}
+
+// makeRoom prepares the table that a copy is written to: beside the one that users
+// read, where that has an earlier copy of the pipeline's own. of is the attempt
+// whose progress the table is.
+func (a *attempt) makeRoom(ctx context.Context, t *table, of *attempt) (created bool, err error) {
+	target := a.p.target
+	again := t.state.CopiedAt != 0
+	existing, at := a.existing(again), change.LSN(0)
+	switch {
+	case len(t.state.Done) > 0: // gone on with
+		existing, again = apply.Keep, false
+	case existing == apply.Discard:
+		at = t.state.CopiedAt
+	}
+	into := t.into(t.query.Relation)
+	t.again = again && existing == apply.Truncate
+	if t.again {
+		into.Name = target.Shadow(t.target)
+		t.state.Shadow = into.Name
+		// Remembered before it is made, so that a start after a crash removes it.
+		if err := target.Remember(ctx, of.pipeline, t.state); err != nil {
+			return false, fmt.Errorf("remember the state of %s: %w", t.name, err)
+		}
+		if err := target.Drop(ctx, into.Name); err != nil {
+			return false, err
+		}
+	}
+	if created, err = target.Prepare(ctx, into, existing, at); err == nil {
+		t.prepared = into
+	}
+	return created, err
 }
 
 // existing is what to do with the rows of a table that is to be copied; again says

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/pgsluice/pgsluice/apply"
-	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/snapshot"
 )
@@ -328,7 +327,11 @@ func (r *round) prepare(ctx context.Context, todo []*joining) (ready []*joining,
 		if !r.own.planAnew(t, true) {
 			return nil, fmt.Errorf("table %s is not one to be copied", t.name)
 		}
-		err := r.perform(ctx, func(ctx context.Context) error { return r.makeRoom(ctx, t) })
+		err := r.perform(ctx, func(ctx context.Context) error {
+			r.attempt.enter(t)
+			_, err := r.own.makeRoom(ctx, t, r.attempt)
+			return err
+		})
 		switch {
 		case err == nil:
 			ready = append(ready, j)
@@ -342,38 +345,6 @@ func (r *round) prepare(ctx context.Context, todo []*joining) (ready []*joining,
 		}
 	}
 	return ready, nil
-}
-
-// makeRoom prepares the table that a copy is written to: beside the one that users
-// read, where that has an earlier copy of the pipeline's own.
-func (r *round) makeRoom(ctx context.Context, t *table) error {
-	target, of := r.attempt.p.target, r.attempt
-	again := t.state.CopiedAt != 0
-	existing, at := r.own.existing(again), change.LSN(0)
-	into := t.into(t.query.Relation)
-	t.state.Shadow, t.again = "", false
-	if again && existing == apply.Truncate {
-		into.Name = target.Shadow(t.target)
-		t.state.Shadow, t.again = into.Name, true
-	}
-	if existing == apply.Discard {
-		at = t.state.CopiedAt
-	}
-	// Remembered before it is made, so that a start after a crash removes it.
-	if err := target.Remember(ctx, of.pipeline, t.state); err != nil {
-		return fmt.Errorf("remember the state of %s: %w", t.name, err)
-	}
-	of.enter(t)
-	if t.state.Shadow != "" {
-		if err := target.Drop(ctx, t.state.Shadow); err != nil {
-			return fmt.Errorf("table %s: %w", t.name, err)
-		}
-	}
-	if _, err := target.Prepare(ctx, into, existing, at); err != nil {
-		return fmt.Errorf("table %s: %w", t.name, err)
-	}
-	t.prepared = into
-	return nil
 }
 
 // copy copies the tables under the snapshot of a temporary slot, whose consistent
@@ -401,7 +372,8 @@ func (r *round) copy(ctx context.Context, todo []*joining) error {
 			if j.table = t; t.parked.Load() {
 				j.table, j.err = nil, errors.New(t.state.Reason)
 			}
-			t.skipBefore, t.tries = t.state.CopiedAt, j.tries
+			t.takeSkips(&t.state)
+			t.tries = j.tries
 			r.arrive(j)
 		},
 	})

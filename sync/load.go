@@ -36,6 +36,8 @@ type loader struct {
 	attempt  *attempt // whose connections and catalog are used
 	tasks    chan task
 	outcomes chan outcome
+	// oldest is the horizon of the snapshot; 0 where no copy could be gone on with.
+	oldest uint64
 }
 
 type task struct {
@@ -47,6 +49,7 @@ type task struct {
 type outcome struct {
 	table *table
 	err   error
+	chunk snapshot.Chunk
 }
 
 // load copies tables. One that fails on its own is parked and the others go on.
@@ -57,13 +60,17 @@ func (a *attempt) load(ctx context.Context, todo []*table, c copyOf) error {
 	p := a.p
 	p.log.Info("copying tables", "tables", len(todo), "consistent_point", c.at.String(), "workers", p.config.Workers)
 	l := &loader{copyOf: c, p: p, attempt: a, tasks: make(chan task), outcomes: make(chan outcome)}
+	var err error
+	if l.oldest, err = l.horizon(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var workers stdsync.WaitGroup
 	for range p.config.Workers {
 		workers.Go(func() { newWorker(l).run(ctx) })
 	}
-	err := l.run(ctx, todo)
+	err = l.run(ctx, todo)
 	if err != nil && !errors.Is(err, errStopped) {
 		cancel()
 	}
@@ -106,13 +113,15 @@ func (l *loader) run(ctx context.Context, todo []*table) error {
 		if len(queue) == 0 && len(todo) > 0 {
 			t := todo[0]
 			todo = todo[1:]
-			for _, c := range snapshot.Chunks(t.source, l.attempt.catalog.Version, l.p.config.ChunkBytes) {
-				queue = append(queue, task{table: t, into: t.prepared, chunk: c})
-			}
-			open[t] = len(queue)
 			if err := l.begin(ctx, t); err != nil {
 				return err
 			}
+			chunks := snapshot.Chunks(t.source, l.attempt.catalog.Version, l.p.config.ChunkBytes)
+			t.leftOver(chunks)
+			for _, c := range chunks {
+				queue = append(queue, task{table: t, into: t.prepared, chunk: c})
+			}
+			open[t] = len(queue)
 			if len(queue) == 0 { // a partitioned table without partitions
 				if err := l.end(ctx, t); err != nil {
 					return err
@@ -158,6 +167,22 @@ func (l *loader) begin(ctx context.Context, t *table) error {
 		t.state.Columns, t.state.ShapedAt = apply.Shape(t.query.Relation), change.Position{Commit: l.at}
 		t.state.Earlier = nil
 		t.state.Files = filesOf(t.source)
+		if len(t.state.Done) > 0 && tooOld(t.state.Horizon, l.oldest) {
+			t.state.Done = nil
+			if err := l.remember(ctx, t); err != nil {
+				return err
+			}
+			return fault.Retry(fmt.Errorf("the copy of table %s was cut short too long ago to be gone on with", t.name))
+		}
+		if len(t.state.Done) > 0 {
+			l.p.log.Info("going on with a copy that was cut short", "table", t.name, "since", t.state.Since.String())
+		}
+		if len(t.state.Done) == 0 {
+			t.state.Since, t.state.Horizon = l.at, 0
+			if resumer, ok := l.p.target.(apply.Resumer); ok && resumer.Resumes(t.prepared) {
+				t.state.Horizon = l.oldest
+			}
+		}
 		t.count.loadedRows.Store(0)
 		t.count.loadedBytes.Store(0)
 		return l.remember(ctx, t)
@@ -207,6 +232,7 @@ func (l *loader) settleCopy(ctx context.Context, t *table) error {
 	}
 	if !t.parked.Load() {
 		t.state.Rows, t.state.Bytes, t.state.Shadow = t.count.loadedRows.Load(), t.count.loadedBytes.Load(), ""
+		t.state.Horizon, t.state.Done = 0, nil
 		if l.through == nil {
 			t.state.Phase = apply.Copied
 		}
@@ -252,7 +278,7 @@ func (l *loader) settle(ctx context.Context, o outcome, last bool) error {
 	case o.err == nil && t.parked.Load():
 		return nil
 	case o.err == nil && !last:
-		return nil
+		return l.noteDone(ctx, o)
 	case o.err == nil:
 		return l.end(ctx, t)
 	case !errors.As(o.err, &of), fault.Retryable(o.err), ctx.Err() != nil:

@@ -187,7 +187,7 @@ func (a *attempt) copyMissing(ctx context.Context, point replication.Point) erro
 		return err
 	}
 	for _, t := range a.tables {
-		t.skipBefore, t.truncatedAt = t.state.CopiedAt, t.state.TruncatedAt
+		t.takeSkips(&t.state)
 	}
 	return nil
 }

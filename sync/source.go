@@ -124,6 +124,7 @@ type stream interface {
 // chunkReader is [snapshot.Reader].
 type chunkReader interface {
 	Copy(ctx context.Context, q snapshot.Query, c snapshot.Chunk, sink snapshot.Sink) (rows, size int64, err error)
+	Horizon(ctx context.Context) (uint64, error)
 	Alive() bool
 	Close(ctx context.Context) error
 }

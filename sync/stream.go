@@ -99,6 +99,7 @@ type gatherer struct {
 	due     bool       // it is time to look around
 	// room, old and new are for a row without its excluded columns.
 	room     change.Row
+	left     change.Row // see gone
 	old, new []change.Datum
 }
 
@@ -247,6 +248,12 @@ func (g *gatherer) row(ctx context.Context, t *table, row *change.Row, at change
 	if row.OldFull && t.source.Partitioned {
 		row.OldFull = t.whole(row)
 	}
+	if at.Commit < t.skipBefore {
+		var ok bool
+		if row, ok = g.gone(row); !ok {
+			return nil
+		}
+	}
 	if t.extended && row.Op != change.Insert && !row.OldFull {
 		g.giveUp(t, anew("the replica identity of table %s is not FULL any more, and order_by names columns beside its key", t.name))
 		return nil
@@ -307,7 +314,7 @@ func (t *table) whole(r *change.Row) bool {
 // wanted applies the skip rules: what the copy has brought already, what a
 // truncate that was applied has taken away, and what nobody asked for.
 func (g *gatherer) wanted(t *table, at change.Position, op change.Op) bool {
-	if t.parked.Load() || at.Commit < t.skipBefore || t.truncatedAt.Compare(at) > 0 {
+	if t.parked.Load() || at.Commit < t.goneSince || t.truncatedAt.Compare(at) > 0 {
 		return false
 	}
 	ops := &g.attempt.p.config.Operations

@@ -50,6 +50,7 @@ type table struct {
 	doubt error
 	// skipBefore and truncatedAt are the skip rules; fixed for the attempt.
 	skipBefore  change.LSN
+	goneSince   change.LSN // from here to skipBefore, rows that are gone count
 	truncatedAt change.Position
 
 	// anew: it is to be copied though it was.
@@ -199,6 +200,14 @@ func missing(tables []*table) []*table {
 	m := slices.DeleteFunc(slices.Clone(tables), func(t *table) bool { return !t.toCopy() })
 	slices.SortStableFunc(m, func(a, b *table) int { return cmp.Compare(b.source.Bytes, a.source.Bytes) })
 	return m
+}
+
+// takeSkips has the stream leave out what the copy has.
+func (t *table) takeSkips(s *apply.TableState) {
+	t.skipBefore, t.goneSince, t.truncatedAt = s.CopiedAt, s.CopiedAt, s.TruncatedAt
+	if s.Since != 0 {
+		t.goneSince = s.Since
+	}
 }
 
 // takeShape has the gather loop go on from what is remembered of the table.

@@ -26,6 +26,9 @@ func (a *attempt) unmoved(ctx context.Context, tables []*table) error {
 		if !ok || now[i].Relation.String() != t.name || !sameRelation(now[i].Relation, t.source.Relation) {
 			return fault.Retry(fmt.Errorf("table %s changed while its copy was being prepared", t.name))
 		}
+		if err := t.unmovedSince(now[i]); err != nil {
+			return fault.Retry(err)
+		}
 	}
 	return nil
 }

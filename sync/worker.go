@@ -47,7 +47,7 @@ func (w *worker) run(ctx context.Context) {
 		into, err := w.copy(ctx, task)
 		<-w.finishing
 		if err != nil {
-			w.report(ctx, outcome{task.table, fmt.Errorf("copy %s: %w", task.chunk, err)})
+			w.report(ctx, outcome{table: task.table, err: fmt.Errorf("copy %s: %w", task.chunk, err)})
 			continue
 		}
 		w.finishing = make(chan struct{})
@@ -62,7 +62,7 @@ func (w *worker) finish(ctx context.Context, into apply.Loader, task task, done 
 	if err != nil {
 		err = fmt.Errorf("copy %s: %w", task.chunk, err)
 	}
-	w.report(ctx, outcome{task.table, err})
+	w.report(ctx, outcome{table: task.table, err: err, chunk: task.chunk})
 }
 
 func (w *worker) report(ctx context.Context, o outcome) {

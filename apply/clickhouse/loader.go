@@ -228,3 +228,7 @@ func (l *loader) failed() error {
 	}
 	return l.t.insertFailed(l.ctx, fmt.Sprintf("load %s", l.plan.table.Relation), l.plan, err)
 }
+
+// Resumes implements [apply.Resumer]: of a key the row of the latest position
+// stays. A table that others write to has rows without one.
+func (t *Target) Resumes(table *apply.Table) bool { return table.Relation.Keyed() && !table.Shared }
