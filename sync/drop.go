@@ -51,7 +51,7 @@ func Drop(ctx context.Context, o DropOptions, open func(context.Context) (apply.
 	}
 	if o.WithData {
 		for _, t := range state.Tables {
-			if err := target.Drop(ctx, t.Target); fault.Unmet(err) {
+			if err := target.Drop(ctx, t.Target); fault.Unmet(err) && !fault.Retryable(err) {
 				left = append(left, err.Error())
 				continue
 			} else if err != nil {

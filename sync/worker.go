@@ -7,6 +7,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/internal/postgres"
 )
 
@@ -104,8 +105,9 @@ func (w *worker) copy(ctx context.Context, task task) (into apply.Loader, err er
 	}
 	into.Abort()
 	var of *apply.TableError
-	if !errors.As(err, &of) && postgres.Code(err) != "" {
-		// What the source answers to one COPY is that table's.
+	if !errors.As(err, &of) && postgres.Code(err) != "" && fault.ClassOf(err).Policy == fault.PolicyPark {
+		// What the source answers to one COPY is that table's, unless it is about
+		// the server or the connection.
 		err = &apply.TableError{Table: task.into, Err: err}
 	}
 	return nil, err
