@@ -3,7 +3,6 @@ package sync
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
-	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/replication"
 )
 
@@ -280,16 +278,6 @@ func (g *gatherer) truncated(ctx context.Context, t *table, at change.Position) 
 	return nil
 }
 
-// giveUp ends the following of a table: it is copied anew where that helps.
-func (g *gatherer) giveUp(t *table, why error) {
-	var again *rebuild
-	if errors.As(why, &again) {
-		g.rejoin(t, again.why)
-		return
-	}
-	g.exchange.fail(t, why)
-}
-
 // whole says whether an old row that the stream calls whole is. The server speaks
 // of the partitioned table's replica identity, while what is in the log is the
 // leaf's, which is not inherited: a leaf without FULL, perhaps made a moment ago,
@@ -345,77 +333,4 @@ func (g *gatherer) waitForRoom(ctx context.Context) error {
 		g.stream.Confirm(change.LSN(g.exchange.confirmed.Load()))
 		return g.stream.Beat()
 	})
-}
-
-// resolve is asked by the stream for each table it announces.
-func (g *gatherer) resolve(ctx context.Context, m *replication.RelationMessage) (*change.Relation, error) {
-	if j := g.joining[m.OID]; j != nil {
-		return g.spooled(j, m)
-	}
-	t := g.byOID[m.OID]
-	if t == nil || t.parked.Load() {
-		return nil, nil
-	}
-	return g.resolveFor(ctx, t, m)
-}
-
-// resolveFor takes up an announcement of a table that streams.
-func (g *gatherer) resolveFor(ctx context.Context, t *table, m *replication.RelationMessage) (*change.Relation, error) {
-	if m.Schema != t.source.Relation.Schema || m.Name != t.source.Relation.Name {
-		g.depart(t, fmt.Sprintf("it is now named %s", &change.Relation{Schema: m.Schema, Name: m.Name}))
-		return nil, nil
-	}
-	if err := g.waitForCatalog(ctx, m.XID); err != nil {
-		return nil, err
-	}
-	relation, project, err := g.attempt.follow(ctx, t, m)
-	var again *rebuild
-	switch {
-	case err == nil:
-	case errors.As(err, &again) && m.Position.Commit >= t.skipBefore:
-		j := g.rejoin(t, again.why)
-		if j == nil {
-			return nil, nil
-		}
-		return g.spooled(j, m)
-	case again == nil && (fault.Retryable(err) || ctx.Err() != nil):
-		return nil, err
-	case m.Position.Commit < t.skipBefore:
-		return g.doubtful(t, m, err), nil
-	default:
-		g.exchange.fail(t, err)
-		return nil, nil
-	}
-	if g.binary && g.attempt.p.needsText(t, relation) {
-		return nil, errOtherFormat
-	}
-	return g.announce(t, relation, project, m), nil
-}
-
-// depart lets go of a table that is not the pipeline's any more.
-func (g *gatherer) depart(t *table, why string) {
-	delete(g.byOID, t.source.Relation.OID)
-	delete(g.tables, t.wire)
-	g.exchange.turn(turn{kind: departs, table: t, why: why})
-}
-
-// waitForCatalog returns when the catalog is no longer behind the stream.
-func (g *gatherer) waitForCatalog(ctx context.Context, xid uint32) error {
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		if shows, err := g.attempt.catalog.Shows(ctx, xid); shows || err != nil {
-			return err
-		}
-		select {
-		case <-ticker.C:
-		case <-g.attempt.p.stop:
-			return errStopped
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		if err := g.stream.Beat(); err != nil {
-			return err
-		}
-	}
 }

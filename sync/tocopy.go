@@ -1,0 +1,173 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
+)
+
+// Which tables are to be copied, and where their rows go, is decided here.
+
+// settleStates decides what is to be done with each table, from what is
+// remembered of it, and makes the target ready for those to be copied.
+func (a *attempt) settleStates(ctx context.Context, retryFailed bool) error {
+	p := a.p
+	var anew []*table
+	for _, t := range a.tables {
+		if a.planAnew(t, retryFailed) {
+			anew = append(anew, t)
+		}
+	}
+	// Remembered before a row is touched: whatever becomes of this attempt, no
+	// later one takes what an earlier copy left for what is there. In a first
+	// attempt it is remembered together with the slot.
+	if !a.first && len(anew) > 0 {
+		if err := p.target.Remember(ctx, a.pipeline, states(anew)...); err != nil {
+			return fmt.Errorf("remember the state of tables: %w", err)
+		}
+	}
+	for _, t := range anew {
+		// What a copy that was cut short has left.
+		if shadow := a.before.Tables[t.name].Shadow; shadow != "" {
+			if err := p.target.Drop(ctx, shadow); err != nil {
+				return fmt.Errorf("table %s: %w", t.name, err)
+			}
+		}
+		if a.joins() {
+			continue // when its turn comes
+		}
+		if err := a.prepare(ctx, t); err != nil {
+			return err
+		}
+	}
+	p.showTables(a.tables)
+	return nil
+}
+
+// joins says that tables which have to be copied join the stream, instead of going
+// before it: where others stream, and where readers have an earlier copy until the
+// new one takes its place. A first load goes before.
+func (a *attempt) joins() bool {
+	return a.p.config.Copy && a.before.Pipeline.Slot != "" && slices.ContainsFunc(a.tables, func(t *table) bool {
+		was := a.before.Tables[t.name]
+		again := was.Phase == apply.Pending && was.CopiedAt != 0 || was.Shadow != ""
+		return !t.parked.Load() && (t.state.Phase == apply.Streaming && !t.anew || again)
+	})
+}
+
+// planAnew decides, from what is remembered of it, whether a table is to be
+// copied, and gives it a new state then.
+func (a *attempt) planAnew(t *table, retryFailed bool) bool {
+	was := t.state
+	t.takeSkips(&was)
+	remade := was.OID != 0 && was.OID != t.source.Relation.OID
+	switch {
+	case t.parked.Load(): // by its description
+		return false
+	case was.Phase == apply.Failed && !retryFailed:
+		t.parked.Store(true)
+		return false
+	case !a.p.config.Copy && remade:
+		t.fail(fault.Permanent(fmt.Errorf("table %s was dropped and made again", t.name), copyIsOff))
+		a.left = append(a.left, t.state)
+		return false
+	case !a.p.config.Copy && was.Phase == apply.Failed:
+		t.state.Hint = copyIsOff
+		t.parked.Store(true)
+		a.left = append(a.left, t.state)
+		return false
+	case (was.Phase == apply.Copied || was.Phase == apply.Streaming) && !remade && !t.anew:
+		return false
+	}
+	if a.resumes(t, &was) {
+		return true
+	}
+	if t.anew {
+		a.p.log.Info("other wishes than when the table was copied: it is copied anew", "table", t.name)
+	}
+	if was.Target != t.target {
+		was.CopiedAt = 0 // what is in the other table is not this pipeline's
+		if was.Target != "" {
+			a.p.log.Warn("the table it was written to before stays as it is", "table", t.name, "before", was.Target)
+		}
+	}
+	t.state = apply.TableState{
+		Relation: t.name, OID: t.source.Relation.OID, Target: t.target, Phase: apply.Pending, CopiedAt: was.CopiedAt,
+		Columns: apply.Shape(t.query.Relation), Wanted: t.wish.wanted(),
+	}
+	t.skipBefore, t.truncatedAt, t.anew = 0, change.Position{}, false
+	return true
+}
+
+const copyIsOff = "with load.copy: false pgsluice cannot bring back what the table has missed: set it to true and start again"
+
+// prepare makes the target ready for a table to be copied.
+func (a *attempt) prepare(ctx context.Context, t *table) error {
+	p := a.p
+	created, err := a.makeRoom(ctx, t, a)
+	if created {
+		a.made = append(a.made, func(ctx context.Context) error { return p.target.Drop(ctx, t.target) })
+	}
+	switch {
+	case err == nil:
+		return nil
+	case a.first || fault.Retryable(err) || ctx.Err() != nil:
+		return fmt.Errorf("table %s: %w", t.name, err)
+	}
+	p.park(t, err)
+	if err := p.target.Remember(ctx, a.pipeline, t.state); err != nil {
+		return fmt.Errorf("remember the state of %s: %w", t.name, err)
+	}
+	return nil
+}
+
+// makeRoom prepares the table that a copy is written to: beside the one that users
+// read, where that has an earlier copy of the pipeline's own. of is the attempt
+// whose progress the table is.
+func (a *attempt) makeRoom(ctx context.Context, t *table, of *attempt) (created bool, err error) {
+	target := a.p.target
+	again := t.state.CopiedAt != 0
+	existing, at := a.existing(again), change.LSN(0)
+	switch {
+	case len(t.state.Done) > 0: // gone on with
+		existing, again = apply.Keep, false
+	case existing == apply.Discard:
+		at = t.state.CopiedAt
+	}
+	into := t.into(t.query.Relation)
+	t.again = again && existing == apply.Truncate
+	if t.again {
+		into.Name = target.Shadow(t.target)
+		t.state.Shadow = into.Name
+		// Remembered before it is made, so that a start after a crash removes it.
+		if err := target.Remember(ctx, of.pipeline, t.state); err != nil {
+			return false, fmt.Errorf("remember the state of %s: %w", t.name, err)
+		}
+		if err := target.Drop(ctx, into.Name); err != nil {
+			return false, err
+		}
+	}
+	if created, err = target.Prepare(ctx, into, existing, at); err == nil {
+		t.prepared = into
+	}
+	return created, err
+}
+
+// existing is what to do with the rows of a table that is to be copied; again says
+// that those are an earlier copy's.
+func (a *attempt) existing(again bool) apply.Existing {
+	config := &a.p.config
+	switch {
+	case !config.Copy:
+		return apply.Keep
+	case again && config.Existing == apply.Keep:
+		return apply.Discard
+	case again:
+		return apply.Truncate
+	}
+	return config.Existing
+}
