@@ -95,8 +95,9 @@ func (a *attempt) lookAtPublication(ctx context.Context, conn slots, found *trou
 			found.add(checkPublication, t.name, wrong)
 		}
 	}
-	found.merge(a.narrowTables(published))
-	return nil
+	narrowed, err := a.narrowed(ctx, published)
+	found.merge(narrowed)
+	return err
 }
 
 // lookAtSlot says whether the pipeline can go on from its slot. Preflight looks at

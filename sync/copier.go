@@ -308,7 +308,11 @@ func (r *round) publishAll(ctx context.Context, conn walsender, todo []*joining)
 	if err != nil {
 		return err
 	}
-	if err := own.narrowTables(published).err(); err != nil {
+	narrowed, err := own.narrowed(ctx, published)
+	if err == nil {
+		err = narrowed.err()
+	}
+	if err != nil {
 		return err
 	}
 	for i, j := range todo {

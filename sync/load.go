@@ -34,6 +34,7 @@ type loader struct {
 	copyOf
 	p        *Pipeline
 	attempt  *attempt // whose connections and catalog are used
+	mark     string   // the catalog's, from before the tables were looked at for the last time
 	tasks    chan task
 	outcomes chan outcome
 	// oldest is the horizon of the snapshot; 0 where no copy could be gone on with.
@@ -54,13 +55,16 @@ type outcome struct {
 
 // load copies tables. One that fails on its own is parked and the others go on.
 func (a *attempt) load(ctx context.Context, todo []*table, c copyOf) error {
+	mark, err := a.catalog.Mark(ctx)
+	if err != nil {
+		return err
+	}
 	if err := a.unmoved(ctx, todo); err != nil {
 		return err
 	}
 	p := a.p
 	p.log.Info("copying tables", "tables", len(todo), "consistent_point", c.at.String(), "workers", p.config.Workers)
-	l := &loader{copyOf: c, p: p, attempt: a, tasks: make(chan task), outcomes: make(chan outcome)}
-	var err error
+	l := &loader{copyOf: c, p: p, attempt: a, mark: mark, tasks: make(chan task), outcomes: make(chan outcome)}
 	if l.oldest, err = l.horizon(ctx); err != nil {
 		return err
 	}
@@ -190,6 +194,9 @@ func (l *loader) begin(ctx context.Context, t *table) error {
 }
 
 func (l *loader) end(ctx context.Context, t *table) error {
+	if err := l.sameNames(ctx, t); err != nil {
+		return err
+	}
 	return l.perform(ctx, func(ctx context.Context) error {
 		if t.again {
 			if _, err := l.p.target.Prepare(ctx, t.prepared, apply.DiscardOlder, l.at); err != nil {

@@ -24,7 +24,11 @@ func (a *attempt) setup(ctx context.Context, retryFailed bool) error {
 	if err != nil {
 		return err
 	}
-	if err := a.narrowTables(published).err(); err != nil {
+	narrowed, err := a.narrowed(ctx, published)
+	if err == nil {
+		err = narrowed.err()
+	}
+	if err != nil {
 		return err
 	}
 	return a.settleStates(ctx, retryFailed)
@@ -149,6 +153,9 @@ func (a *attempt) slot(ctx context.Context) (replication.Point, error) {
 		slot = &replication.Slot{Confirmed: point.Consistent}
 	}
 	if a.pipeline.Watermark == 0 {
+		// Whatever becomes of this call, the next start goes on from here: a watermark
+		// that may be remembered must not lose its slot.
+		a.made = nil
 		a.pipeline.Watermark = slot.Confirmed
 		if err := p.target.Remember(ctx, a.pipeline); err != nil {
 			return point, err

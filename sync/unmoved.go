@@ -4,8 +4,21 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/replication"
 )
+
+// narrowed is narrowTables where a fault can be that a table was altered since it
+// was described: then it is to be looked at again, and nobody is at fault.
+func (a *attempt) narrowed(ctx context.Context, published map[string]replication.Published) (*trouble, error) {
+	before := withoutParked(a.tables)
+	found := a.narrowTables(published)
+	if len(found.found) == 0 {
+		return found, nil
+	}
+	return found, a.unmoved(ctx, before)
+}
 
 // unmoved sees that tables which are about to be copied are still what they were
 // described as before the consistent point. A column that was added in between is
@@ -24,10 +37,30 @@ func (a *attempt) unmoved(ctx context.Context, tables []*table) error {
 	for _, t := range tables {
 		i, ok := is[t.source.Relation.OID]
 		if !ok || now[i].Relation.String() != t.name || !sameRelation(now[i].Relation, t.source.Relation) {
-			return fault.Retry(fmt.Errorf("table %s changed while its copy was being prepared", t.name))
+			return fault.Retry(fmt.Errorf("table %s changed while it was being looked at", t.name))
 		}
 		if err := t.unmovedSince(now[i]); err != nil {
 			return fault.Retry(err)
+		}
+	}
+	return nil
+}
+
+// sameNames sees, when a table is copied, that the columns had their names until
+// then. A COPY looks names up as they are when it begins, whatever its snapshot: of
+// columns that change names meanwhile it would read the one for the other.
+func (l *loader) sameNames(ctx context.Context, t *table) error {
+	catalog := l.attempt.catalog
+	if mark, err := catalog.Mark(ctx); err != nil || mark == l.mark {
+		return err
+	}
+	now, err := catalog.Table(ctx, t.source.Relation.OID)
+	if err != nil || now == nil {
+		return err
+	}
+	for _, c := range t.query.Relation.Columns {
+		if i := position(now.Relation, c.Name); i >= 0 && now.Relation.Columns[i].Attnum != c.Attnum {
+			return fault.Retry(fmt.Errorf("column %s of table %s is another one than when its copy began", change.QuoteIdent(c.Name), t.name))
 		}
 	}
 	return nil

@@ -73,6 +73,8 @@ func (w *worker) report(ctx context.Context, o outcome) {
 	}
 }
 
+const undefinedColumn, undefinedTable = "42703", "42P01"
+
 // countEvery keeps the shared counters out of the row loop.
 const countEvery = 1024
 
@@ -105,7 +107,12 @@ func (w *worker) copy(ctx context.Context, task task) (into apply.Loader, err er
 	}
 	into.Abort()
 	var of *apply.TableError
-	if !errors.As(err, &of) && postgres.Code(err) != "" && fault.ClassOf(err).Policy == fault.PolicyPark {
+	switch code := postgres.Code(err); {
+	case errors.As(err, &of) || code == "":
+	case code == undefinedColumn || code == undefinedTable:
+		// It was altered behind the consistent point, and is to be looked at again.
+		err = fault.Retry(err)
+	case fault.ClassOf(err).Policy == fault.PolicyPark:
 		// What the source answers to one COPY is that table's, unless it is about
 		// the server or the connection.
 		err = &apply.TableError{Table: task.into, Err: err}
