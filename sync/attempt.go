@@ -29,13 +29,14 @@ type attempt struct {
 	made     []func(context.Context) error // what a first attempt has created so far, to be undone
 	noted    bool                          // a step of made forgets the pipeline
 	claim    claim
-	requests chan string // tables that somebody wants copied anew
+	mark     string // the catalog's, when the attempt began
+	requests requests
 }
 
 // attempt runs one try of Run. The first of a process is the one that tries
 // failed tables again, and that checks before it begins.
 func (p *Pipeline) attempt(ctx context.Context, first bool) error {
-	a := &attempt{p: p, requests: make(chan string, mostRequests)}
+	a := &attempt{p: p}
 	defer a.close(ctx)
 	p.show(func(s *shown) { s.phase = Starting })
 	if err := a.take(ctx); err != nil {
@@ -56,10 +57,13 @@ func (p *Pipeline) attempt(ctx context.Context, first bool) error {
 	return err
 }
 
-const mostRequests = 64
-
 func (a *attempt) run(ctx context.Context, first bool) (err error) {
 	p := a.p
+	defer func() {
+		if err != nil && !p.began.Load() {
+			err = a.moved(ctx, err)
+		}
+	}()
 	if err := a.connect(ctx, true, first); err != nil {
 		return err
 	}
@@ -85,6 +89,24 @@ func (a *attempt) run(ctx context.Context, first bool) (err error) {
 		return errStopped
 	}
 	return a.stream(ctx, until)
+}
+
+// movedError is of an attempt that has met tables which came, went or changed while
+// it looked at them.
+type movedError struct{ error }
+
+func (e movedError) Unwrap() error { return e.error }
+
+// moved says so where the source's catalog is another than when the attempt began:
+// what was in its way may not be there any more.
+func (a *attempt) moved(ctx context.Context, err error) error {
+	if a.mark == "" || ctx.Err() != nil || a.p.stopped() {
+		return err
+	}
+	if now, looking := a.catalog.Mark(ctx); looking == nil && now != a.mark {
+		return movedError{err}
+	}
+	return err
 }
 
 // until fixes, once for a run, where it is to end; 0 for nowhere.
@@ -162,6 +184,9 @@ func (a *attempt) reach(ctx context.Context) (err error) {
 	}
 	if a.catalog.Version < oldestVersion {
 		return fault.Precondition(fmt.Errorf("the source is PostgreSQL %d", a.catalog.Version/10000), "PostgreSQL 12 or later is needed")
+	}
+	if a.mark, err = a.catalog.Mark(ctx); err != nil {
+		return err
 	}
 	a.system, err = a.sql.Identify(ctx)
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	stdsync "sync"
 	"time"
 
 	"github.com/pgsluice/pgsluice/internal/fault"
@@ -86,11 +87,23 @@ func (a *attempt) asked(request string) {
 		a.p.log.Warn("a request that nobody understands", "request", request)
 		return
 	}
-	select {
-	case a.requests <- table:
-	default:
-		a.p.log.Warn("too many requests at once; this one is left out", "request", request)
-	}
+	a.requests.mu.Lock()
+	defer a.requests.mu.Unlock()
+	a.requests.resync = append(a.requests.resync, table)
+}
+
+// requests are what other processes have asked for and nobody has taken up.
+type requests struct {
+	mu     stdsync.Mutex
+	resync []string
+}
+
+func (r *requests) take() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	taken := r.resync
+	r.resync = nil
+	return taken
 }
 
 // requestResync is followed by a table's quoted name.
@@ -99,13 +112,7 @@ const requestResync = "resync "
 // requested has tables copied anew that somebody has asked for; called between two
 // transactions.
 func (g *gatherer) requested() {
-	for {
-		var name string
-		select {
-		case name = <-g.attempt.requests:
-		default:
-			return
-		}
+	for _, name := range g.attempt.requests.take() {
 		if t := g.byName(name); t != nil {
 			t.tries = 0
 			g.rejoin(t, "it was asked for")
