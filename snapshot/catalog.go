@@ -215,15 +215,17 @@ func (c *Catalog) Shows(ctx context.Context, xid uint32) (bool, error) {
 }
 
 // Every change of a table, its columns, keys, partitions or publication writes an
-// entry anew; ANALYZE and VACUUM do not.
+// entry anew; ANALYZE and VACUUM do not. Temporary tables are left out: some make
+// them all the time.
 const markSQL = `
 SELECT pg_catalog.md5(pg_catalog.concat_ws(',',
   (SELECT pg_catalog.concat(count(*), '.', sum(pg_catalog.hashtext(pg_catalog.concat(c.oid, '.', c.xmin))::bigint))
      FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p'),
   (SELECT pg_catalog.concat(count(*), '.', sum(pg_catalog.hashtext(pg_catalog.concat(a.attrelid, '.', a.attnum, '.', a.xmin))::bigint))
-     FROM pg_catalog.pg_attribute a WHERE a.attrelid >= 16384 AND a.attnum > 0),
+     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+     WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND a.attnum > 0),
   (SELECT pg_catalog.concat(count(*), '.', sum(pg_catalog.hashtext(pg_catalog.concat(i.indexrelid, '.', i.xmin))::bigint))
-     FROM pg_catalog.pg_index i WHERE i.indexrelid >= 16384),
+     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p'),
   (SELECT pg_catalog.concat(count(*), '.', sum(pg_catalog.hashtext(pg_catalog.concat(i.inhrelid, '.', i.inhparent, '.', i.xmin))::bigint))
      FROM pg_catalog.pg_inherits i),
   (SELECT pg_catalog.concat(count(*), '.', sum(pg_catalog.hashtext(pg_catalog.concat(n.oid, '.', n.xmin))::bigint))
@@ -364,7 +366,7 @@ WITH RECURSIVE below AS (
   WHERE b.relkind = 'p'
 )
 SELECT b.root, b.oid, n.nspname, c.relname, c.relreplident::text, b.relkind = 'f',
-       CASE WHEN b.relkind = 'f' THEN 0 ELSE pg_catalog.pg_relation_size(b.oid) END,
+       CASE WHEN b.relkind = 'f' THEN 0 ELSE coalesce(pg_catalog.pg_relation_size(b.oid), 0) END,
        coalesce(pg_catalog.pg_relation_filenode(b.oid), 0), b.attached
 FROM below b JOIN pg_catalog.pg_class c ON c.oid = b.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE b.relkind IN ('r', 'f')

@@ -110,6 +110,10 @@ func newGatherer(a *attempt, binary bool, until change.LSN) *gatherer {
 	}
 	g.copier = &copier{attempt: a, binary: binary, perform: g.exchange.perform, wake: make(chan struct{}, 1)}
 	g.watcher = newWatcher(a)
+	if p.config.UntilCaughtUp {
+		g.exchange.looking = true
+		g.exchange.joining()
+	}
 	for _, t := range a.tables {
 		g.numbers = max(g.numbers, t.number+1)
 		if !t.toCopy() || t.parked.Load() {

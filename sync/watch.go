@@ -26,8 +26,7 @@ type watcher struct {
 	seen *sighting
 }
 
-// sighting is what the catalog has shown: everything that was committed before at,
-// and perhaps more.
+// sighting is what the catalog has shown as it was at an LSN.
 type sighting struct {
 	tables    []*snapshot.Table
 	published map[string]replication.Published
@@ -48,6 +47,19 @@ func (w *watcher) run(ctx context.Context) error {
 	}()
 	mark, failing := "", false
 	for {
+		var err error
+		conn, mark, err = w.look(ctx, conn, mark)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			if !failing {
+				w.attempt.p.log.Warn("the source's catalog cannot be watched for new tables and partitions; trying on", "error", err)
+			}
+			_ = conn.Close(context.WithoutCancel(ctx))
+			conn, mark = nil, ""
+		}
+		failing = err != nil
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -55,20 +67,6 @@ func (w *watcher) run(ctx context.Context) error {
 		case <-w.attempt.p.stop:
 			return errStopped
 		}
-		var err error
-		if conn, mark, err = w.look(ctx, conn, mark); err == nil {
-			failing = false
-			continue
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if !failing {
-			w.attempt.p.log.Warn("the source's catalog cannot be watched for new tables and partitions; trying on", "error", err)
-		}
-		failing = true
-		_ = conn.Close(context.WithoutCancel(ctx))
-		conn, mark = nil, ""
 	}
 }
 
@@ -91,13 +89,17 @@ func (w *watcher) look(ctx context.Context, conn session, mark string) (session,
 		return conn, now, err
 	}
 	s := &sighting{}
-	if s.tables, err = catalog.Tables(ctx, w.attempt.p.config.Patterns); err != nil {
-		return conn, "", err
-	}
 	if s.published, err = conn.Slots(catalog.Version).Published(ctx, w.attempt.p.config.Publication); err != nil {
 		return conn, "", err
 	}
+	if s.tables, err = catalog.Tables(ctx, w.attempt.p.config.Patterns); err != nil {
+		return conn, "", err
+	}
 	if s.at, err = catalog.Written(ctx); err != nil {
+		return conn, "", err
+	}
+	// What was read is one moment's if nothing has changed meanwhile.
+	if after, err := catalog.Mark(ctx); err != nil || after != now {
 		return conn, "", err
 	}
 	w.mu.Lock()
@@ -164,6 +166,10 @@ func (g *gatherer) sighted(ctx context.Context) error {
 			continue
 		}
 		g.discovered(source)
+	}
+	if g.exchange.looking { // what has to join is counted by now
+		g.exchange.looking = false
+		g.exchange.left()
 	}
 	return nil
 }
