@@ -90,6 +90,8 @@ var errStopped = errors.New("stopped")
 const (
 	firstPause = 500 * time.Millisecond
 	lastPause  = 30 * time.Second
+	// mostMoves bounds how often a start looks again at a source whose tables change.
+	mostMoves = 20
 	// steady is how long an attempt has to hold for the pauses to begin anew.
 	steady = time.Minute
 )
@@ -107,9 +109,10 @@ func (p *Pipeline) Run(ctx context.Context) error {
 func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, bool) error) error {
 	pause := firstPause
 	retryFailed := true
-	for {
+	for moved := 0; ; {
 		started := time.Now()
 		err := attempt(ctx, retryFailed)
+		var meanwhile movedError
 		switch {
 		case err == nil:
 			return p.failedTables()
@@ -117,6 +120,10 @@ func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, boo
 			return context.Cause(ctx)
 		case errors.Is(err, errStopped):
 			return nil
+		case errors.As(err, &meanwhile) && moved < mostMoves:
+			moved++
+			p.log.Info("the source's tables have changed while they were looked at; looking again", "error", err)
+			continue
 		case !p.began.Load() && fault.Retryable(err):
 			// Nothing has been moved yet, and the user is likely to be watching.
 			return fault.Precondition(err, "")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/crash"
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
@@ -22,6 +23,9 @@ func (a *attempt) settleStates(ctx context.Context, retryFailed bool) error {
 			anew = append(anew, t)
 		}
 	}
+	if err := a.dropShadows(ctx, anew); err != nil {
+		return err
+	}
 	// Remembered before a row is touched: whatever becomes of this attempt, no
 	// later one takes what an earlier copy left for what is there. In a first
 	// attempt it is remembered together with the slot.
@@ -31,12 +35,6 @@ func (a *attempt) settleStates(ctx context.Context, retryFailed bool) error {
 		}
 	}
 	for _, t := range anew {
-		// What a copy that was cut short has left.
-		if shadow := a.before.Tables[t.name].Shadow; shadow != "" {
-			if err := p.target.Drop(ctx, shadow); err != nil {
-				return fmt.Errorf("table %s: %w", t.name, err)
-			}
-		}
 		if a.joins() {
 			continue // when its turn comes
 		}
@@ -45,6 +43,35 @@ func (a *attempt) settleStates(ctx context.Context, retryFailed bool) error {
 		}
 	}
 	p.showTables(a.tables)
+	return nil
+}
+
+// dropShadows removes what copies that were cut short have left: of tables that are
+// copied anew, and of those that are gone from the source. Only then is a shadow
+// forgotten.
+func (a *attempt) dropShadows(ctx context.Context, anew []*table) error {
+	var gone []apply.TableState
+	for name, was := range a.before.Tables {
+		named := func(t *table) bool { return t.name == name }
+		there := slices.ContainsFunc(a.tables, named)
+		if was.Shadow == "" || there && !slices.ContainsFunc(anew, named) {
+			continue
+		}
+		if err := a.p.target.Drop(ctx, was.Shadow); err != nil {
+			return fmt.Errorf("table %s: %w", name, err)
+		}
+		crash.At("shadow-dropped")
+		if !there {
+			was.Phase, was.Shadow = apply.Pending, ""
+			gone = append(gone, was)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	if err := a.p.target.Remember(ctx, a.pipeline, gone...); err != nil {
+		return fmt.Errorf("remember the state of tables: %w", err)
+	}
 	return nil
 }
 
@@ -95,9 +122,11 @@ func (a *attempt) planAnew(t *table, retryFailed bool) bool {
 			a.p.log.Warn("the table it was written to before stays as it is", "table", t.name, "before", was.Target)
 		}
 	}
+	made := was.Made && was.Target == t.target
+	t.remake = made && was.CopiedAt == 0 && !slices.Equal(was.Columns, apply.Shape(t.query.Relation))
 	t.state = apply.TableState{
 		Relation: t.name, OID: t.source.Relation.OID, Target: t.target, Phase: apply.Pending, CopiedAt: was.CopiedAt,
-		Columns: apply.Shape(t.query.Relation), Wanted: t.wish.wanted(),
+		Columns: apply.Shape(t.query.Relation), Wanted: t.wish.wanted(), Made: made,
 	}
 	t.skipBefore, t.truncatedAt, t.anew = 0, change.Position{}, false
 	return true
@@ -151,8 +180,21 @@ func (a *attempt) makeRoom(ctx context.Context, t *table, of *attempt) (created 
 			return false, err
 		}
 	}
-	if created, err = target.Prepare(ctx, into, existing, at); err == nil {
-		t.prepared = into
+	if t.remake {
+		if err := target.Drop(ctx, into.Name); err != nil {
+			return false, err
+		}
+	}
+	if created, err = target.Prepare(ctx, into, existing, at); err != nil {
+		return created, err
+	}
+	crash.At("room-made")
+	t.prepared = into
+	if created && !t.again {
+		t.state.Made = true
+		if !a.first { // else it is remembered with the slot
+			err = target.Remember(ctx, of.pipeline, t.state)
+		}
 	}
 	return created, err
 }
