@@ -207,6 +207,9 @@ func (m *Memory) Prepare(ctx context.Context, table *apply.Table, existing apply
 			}
 		}
 	}
+	if table.Since == (change.Position{}) {
+		t.standFor(rel)
+	}
 	if err := t.addColumns(rel); err != nil {
 		return false, fmt.Errorf("prepare %s: %w", table.Name, err)
 	}
@@ -247,6 +250,21 @@ func (t *memoryTable) adopt(r *change.Relation) error {
 // isText says that values of the type hold one another's.
 func isText(t *change.Type) bool {
 	return t.Schema == "pg_catalog" && (t.Name == "text" || t.Name == "varchar")
+}
+
+// standFor has the table stand for what is copied into it, whose columns are taken
+// by their names, whatever was called so before.
+func (t *memoryTable) standFor(r *change.Relation) {
+	for i := range t.columns {
+		c := &t.columns[i]
+		c.Attnum = 0
+		for _, is := range r.Columns {
+			if is.Name == c.Name {
+				c.Attnum = is.Attnum
+				delete(t.kept, c.Name)
+			}
+		}
+	}
 }
 
 func (t *memoryTable) addColumns(r *change.Relation) error {

@@ -1,0 +1,56 @@
+package sync
+
+import (
+	"context"
+	"time"
+)
+
+// simClaim is a claim, which a connection has until it ends.
+type simClaim struct {
+	*simConn
+	slot string
+}
+
+func (c *simClient) Claim(ctx context.Context, slot string) (claim, error) {
+	conn, err := c.open(ctx, "connect for the claim")
+	if err != nil {
+		return nil, err
+	}
+	return simClaim{conn, slot}, nil
+}
+
+func (c simClaim) Try(ctx context.Context) (mine bool, err error) {
+	err = c.ask(ctx, "claim the pipeline", func() error {
+		if c.claims[c.slot] == nil {
+			c.claims[c.slot] = c.simConn
+		}
+		mine = c.claims[c.slot] == c.simConn
+		return nil
+	})
+	return mine && err == nil, err
+}
+
+// Wait ends early when the connection does. Nobody makes requests here.
+func (c simClaim) Wait(ctx context.Context, patience time.Duration) (string, error) {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		if !c.Alive() {
+			return "", errCut
+		}
+		if err := pauseFor(ctx, 100*time.Millisecond); err != nil {
+			return "", err
+		}
+	}
+	return "", c.ask(ctx, "wait for requests", func() error { return nil })
+}
+
+func (c simClaim) Ask(context.Context, string) error { return nil }
+
+func (c simClaim) Retained(ctx context.Context, slot string) (retained int64, err error) {
+	err = c.ask(ctx, "ask what the slot keeps", func() error {
+		if s := c.slots[slot]; s != nil {
+			retained = int64(c.end - min(s.confirmed, c.end))
+		}
+		return nil
+	})
+	return retained, err
+}
