@@ -18,6 +18,10 @@ TIMEOUT ?= 20m
 BENCH ?= .
 # How long each fuzz test runs.
 FUZZTIME ?= 20s
+# How often test-crash kills the program on each of four ways from a source to a target.
+KILLS ?= 52
+# How long the soak lasts: FOR where it was given, or else less than anybody would ask for.
+SOAK := $(if $(filter file,$(origin FOR)),2m,$(FOR))
 # The PostgreSQL majors of test-matrix.
 MAJORS ?= 12,13,14,15,16,17,18
 
@@ -61,6 +65,14 @@ test: engines engine ## run all tests against real servers (PKG=./... TESTFLAGS=
 .PHONY: test-race
 test-race: engines engine ## the same with the race detector
 	$(GO) test -count=1 -race -timeout $(TIMEOUT) $(TESTFLAGS) $(PKG)
+
+.PHONY: test-crash
+test-crash: engines engine ## kill the program KILLS=52 times on each source and target, at named points and at random
+	PGSLUICE_TEST_KILLS=$(KILLS) $(GO) test -count=1 -v -timeout 60m -run '^(TestKilled|TestEachPoint)' ./integration
+
+.PHONY: soak
+soak: engines engine ## workload, schema changes, faults and kills together for FOR=2m, then an exact comparison
+	PGSLUICE_TEST_SOAK=$(SOAK) $(GO) test -count=1 -v -timeout 24h -run '^TestSoak$$' ./integration
 
 .PHONY: test-matrix
 test-matrix: engines-all engine ## the same on every PostgreSQL of MAJORS=12,…,18

@@ -27,11 +27,11 @@ var killed = []struct {
 	{nil, 500 * time.Millisecond, 2},
 }
 
-func kills(t *testing.T) int {
+func kills(t *testing.T, usually int) int {
 	t.Helper()
 	text := os.Getenv(killsEnv)
 	if text == "" {
-		return 15
+		return usually
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
@@ -43,7 +43,7 @@ func kills(t *testing.T) int {
 // TestKilledAtAnyMomentNothingIsLostOrTwice ends the program with SIGKILL at
 // random moments of the load and of the stream, and starts it again each time.
 func TestKilledAtAnyMomentNothingIsLostOrTwice(t *testing.T) {
-	wanted := kills(t)
+	wanted := kills(t, 15)
 	onEveryMajor(t, 12, func(s *scene) {
 		const accounts = 200_000
 		seed := uint64(time.Now().UnixNano())

@@ -81,6 +81,12 @@ func (s *scene) pgsluice(args ...string) *process {
 	if err != nil {
 		s.Fatal(err)
 	}
+	return s.launch(path, env, args...)
+}
+
+// launch starts a program with more in its environment than the test has.
+func (s *scene) launch(path string, env []string, args ...string) *process {
+	s.Helper()
 	p := &process{s: s, cmd: exec.Command(path, args...), done: make(chan struct{})}
 	p.cmd.Dir = s.dir()
 	p.cmd.Env = append(os.Environ(), env...)
