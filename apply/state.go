@@ -109,6 +109,8 @@ type File struct {
 	OID uint32 `json:"oid"`
 	// Number is pg_class.relfilenode's.
 	Number uint32 `json:"number"`
+	// Place is another when a partition was detached and attached again.
+	Place int32 `json:"place,omitempty"`
 }
 
 // Piece is a range of pages of a heap; To is excluded.

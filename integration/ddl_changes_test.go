@@ -24,6 +24,7 @@ const (
 	inPlace copied = iota
 	byACopy
 	byACopyInClickHouse
+	perhaps // more often than it has to be
 )
 
 const usualTable = `CREATE TABLE $t (id int PRIMARY KEY, n int NOT NULL DEFAULT 0, v text, u varchar(10) NOT NULL DEFAULT 'u', p numeric(10,2));
@@ -134,15 +135,22 @@ func (s *scene) copiesAnew(table string) int {
 func (s *scene) copiedAsExpected(changes []schemaChange) {
 	s.Helper()
 	for _, c := range changes {
-		n := s.copiesAnew(c.table())
-		wanted := c.copied == byACopy || c.copied == byACopyInClickHouse && !s.transactional()
-		switch {
-		case wanted && n == 0:
-			s.Errorf("%s: the table was not copied anew", c.name)
-		case !wanted && n > 0:
-			s.Errorf("%s: the table was copied anew, %d times", c.name, n)
-		case n > 2:
-			s.Errorf("%s: the table was copied %d times", c.name, n)
-		}
+		s.copiedOr(c.name, c.table(), c.copied)
+	}
+}
+
+func (s *scene) copiedOr(name, table string, want copied) {
+	s.Helper()
+	n := s.copiesAnew(table)
+	wanted := want == byACopy || want == byACopyInClickHouse && !s.transactional()
+	switch {
+	case want == perhaps:
+	case wanted && n == 0:
+		s.Errorf("%s: the table was not copied anew", name)
+	case !wanted && n > 0:
+		s.Errorf("%s: the table was copied anew, %d times", name, n)
+	}
+	if n > 2 {
+		s.Errorf("%s: the table was copied %d times", name, n)
 	}
 }

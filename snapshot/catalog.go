@@ -45,6 +45,9 @@ type Leaf struct {
 	// Attached: it, or a partition that it is in, was not made as a partition, so
 	// it can have come with rows that the log has not shown as the root's.
 	Attached bool
+	// Place is another one when it, or a partition that it is in, was detached and
+	// attached again. 0 for a table that is none.
+	Place int32
 }
 
 // Catalog reads a source's system tables. It keeps the types it has seen. One
@@ -355,11 +358,12 @@ func keyColumns(r *change.Relation, attnums []int16) []int {
 
 const leavesSQL = `
 WITH RECURSIVE below AS (
-  SELECT c.oid AS root, c.oid, c.relkind, false AS attached FROM pg_catalog.pg_class c WHERE c.oid = ANY($1)
+  SELECT c.oid AS root, c.oid, c.relkind, false AS attached, 0 AS place FROM pg_catalog.pg_class c WHERE c.oid = ANY($1)
   UNION ALL
   -- The tableoid column of a table is never changed: its entry is as old as the table.
   SELECT b.root, c.oid, c.relkind, b.attached OR i.xmin <> (
-    SELECT a.xmin FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tableoid' AND a.attnum < 0)
+    SELECT a.xmin FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tableoid' AND a.attnum < 0),
+    pg_catalog.hashtext(pg_catalog.concat(b.place, '.', i.xmin))
   FROM below b
   JOIN pg_catalog.pg_inherits i ON i.inhparent = b.oid
   JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
@@ -367,7 +371,7 @@ WITH RECURSIVE below AS (
 )
 SELECT b.root, b.oid, n.nspname, c.relname, c.relreplident::text, b.relkind = 'f',
        CASE WHEN b.relkind = 'f' THEN 0 ELSE coalesce(pg_catalog.pg_relation_size(b.oid), 0) END,
-       coalesce(pg_catalog.pg_relation_filenode(b.oid), 0), b.attached
+       coalesce(pg_catalog.pg_relation_filenode(b.oid), 0), b.attached, b.place
 FROM below b JOIN pg_catalog.pg_class c ON c.oid = b.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE b.relkind IN ('r', 'f')
 ORDER BY b.root, b.oid`
@@ -383,7 +387,7 @@ func (c *Catalog) leaves(ctx context.Context, oids []uint32) (map[uint32][]Leaf,
 		var root uint32
 		var l Leaf
 		var identity string
-		if err := rows.Scan(&root, &l.OID, &l.Schema, &l.Name, &identity, &l.Foreign, &l.Bytes, &l.File, &l.Attached); err != nil {
+		if err := rows.Scan(&root, &l.OID, &l.Schema, &l.Name, &identity, &l.Foreign, &l.Bytes, &l.File, &l.Attached, &l.Place); err != nil {
 			return nil, postgres.Doing(err, "read the partitions of the source's tables")
 		}
 		l.Identity = change.Identity(identity[0])

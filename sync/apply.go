@@ -198,8 +198,9 @@ func (l *applyLoop) saveDue(b *apply.Batch) bool {
 	return l.tx != nil || b.Empty() || time.Since(l.savedAt) >= saveEvery || l.exchange.until != 0 && b.Watermark >= l.exchange.until
 }
 
-// send has the target apply the batch. A table that it cannot apply is parked and
-// taken out.
+// send has the target apply the batch. A table that it cannot apply is taken out, and
+// parked. A partitioned one is copied anew where it is not a value that stands in the
+// way: rows may have come or gone with a partition, of which the log says nothing.
 func (l *applyLoop) send(ctx context.Context, b *apply.Batch) error {
 	for {
 		err := l.p.target.Apply(ctx, b)
@@ -211,7 +212,12 @@ func (l *applyLoop) send(ctx context.Context, b *apply.Batch) error {
 			return fmt.Errorf("apply a batch: %w", err)
 		}
 		t := l.byNumber[of.Table.Number]
-		l.p.park(t, err)
+		var value *apply.ValueError
+		if t.source.Partitioned && l.p.config.Copy && !errors.As(err, &value) {
+			l.again(t, of.Err.Error())
+		} else {
+			l.p.park(t, err)
+		}
 		b.Remove(of.Table)
 		if err := l.remember(ctx, []apply.TableState{t.state}); err != nil {
 			return err

@@ -67,7 +67,7 @@ func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationM
 		return nil, nil, err
 	}
 	if f.older {
-		f.conform()
+		f.conform(a.p.config.KeepDropped)
 	} else if err := f.forward(); err != nil {
 		return nil, nil, err
 	}
@@ -130,13 +130,29 @@ func (t *table) shapeAt(at change.Position) (shape []apply.ColumnShape, next []c
 }
 
 // conform gives older rows the columns that the target's table stands for. What
-// could be NULL at any time can be NULL in it: it is not asked for more.
-func (f *following) conform() {
+// could be NULL at any time can be NULL in it: it is not asked for more. kept: it has
+// those of the shapes before it, too.
+func (f *following) conform(kept bool) {
+	gone := map[int16]*apply.ColumnShape{}
+	for i := range f.table.earlier {
+		for j, c := range f.table.earlier[i].Columns {
+			gone[c.Attnum] = &f.table.earlier[i].Columns[j]
+		}
+	}
 	for i, attnum := range f.attnums {
-		if was := f.was[attnum]; was != nil {
+		was := f.was[attnum]
+		if was == nil && kept && !f.named(gone[attnum]) {
+			was = gone[attnum]
+		}
+		if was != nil {
 			f.keep(i, change.Column{Name: was.Name, Attnum: attnum, NotNull: true, Entry: was.Entry, Type: &change.Type{OID: was.TypeOID, Modifier: was.Modifier}})
 		}
 	}
+}
+
+// named says whether a column that is gone has a name that another has now.
+func (f *following) named(gone *apply.ColumnShape) bool {
+	return gone != nil && slices.ContainsFunc(f.table.shape, func(c apply.ColumnShape) bool { return c.Name == gone.Name })
 }
 
 // forward takes up what is announced.
@@ -245,7 +261,7 @@ func rewritten(files []apply.File, now *snapshot.Table) bool {
 func filesOf(t *snapshot.Table) []apply.File {
 	files := make([]apply.File, 0, len(t.Leaves))
 	for _, l := range t.Leaves {
-		files = append(files, apply.File{OID: l.OID, Number: l.File})
+		files = append(files, apply.File{OID: l.OID, Number: l.File, Place: l.Place})
 	}
 	return files
 }

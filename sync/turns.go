@@ -136,12 +136,17 @@ func (l *applyLoop) reshape(ctx context.Context, t *table, to *apply.Table) erro
 	case fault.Retryable(err) || ctx.Err() != nil:
 		return fmt.Errorf("table %s: %w", t.name, err)
 	case errors.As(err, &again) && l.p.config.Copy:
-		t.state.Phase, t.state.Reason = apply.Pending, again.Reason
-		l.exchange.rebuild(t, again.Reason)
+		l.again(t, again.Reason)
 	default:
 		l.p.park(t, err)
 	}
 	return nil
+}
+
+// again has a table copied anew.
+func (l *applyLoop) again(t *table, why string) {
+	t.state.Phase, t.state.Reason = apply.Pending, why
+	l.exchange.rebuild(t, why)
 }
 
 // alter has the target's table stand for another relation.

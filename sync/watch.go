@@ -300,17 +300,19 @@ func (t *table) keyIs(r *change.Relation) bool {
 // Rows of partitions that were attached, detached or emptied come and go without a
 // word in the log. One that was made as a partition has brought none.
 func (g *gatherer) partitionsMoved(ctx context.Context, t *table, source *snapshot.Table) (string, error) {
-	known := map[uint32]uint32{}
+	known := map[uint32]apply.File{}
 	for _, f := range t.files {
-		known[f.OID] = f.Number
+		known[f.OID] = f
 	}
 	for _, l := range source.Leaves {
 		name := &change.Relation{Schema: l.Schema, Name: l.Name}
-		number, ok := known[l.OID]
+		was, ok := known[l.OID]
 		delete(known, l.OID)
 		switch {
-		case ok && number != l.File:
+		case ok && was.Number != l.File:
 			return fmt.Sprintf("partition %s of table %s was emptied or rewritten", name, t.name), nil
+		case ok && was.Place != l.Place:
+			return fmt.Sprintf("partition %s of table %s was detached, and attached again", name, t.name), nil
 		case ok || l.Foreign:
 			continue
 		case l.Attached:
