@@ -38,6 +38,9 @@ func (g *gatherer) resolve(ctx context.Context, m *replication.RelationMessage) 
 // resolveFor takes up an announcement of a table that streams.
 func (g *gatherer) resolveFor(ctx context.Context, t *table, m *replication.RelationMessage) (*change.Relation, error) {
 	if m.Schema != t.source.Relation.Schema || m.Name != t.source.Relation.Name {
+		if m.Position.Commit < t.skipBefore { // the name it had before it was copied
+			return g.doubtful(t, m, anew("table %s is told of under another name", t.name)), nil
+		}
 		g.depart(t, fmt.Sprintf("it is now named %s", &change.Relation{Schema: m.Schema, Name: m.Name}))
 		return nil, nil
 	}
