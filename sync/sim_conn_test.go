@@ -23,7 +23,7 @@ type simClient struct {
 	// confirming is told of every confirmation before it counts, torn of every table
 	// that was emptied behind the snapshot it is copied under.
 	confirming func(change.LSN)
-	torn       func(oid uint32)
+	torn       func(oid uint32, at change.LSN)
 }
 
 // simConn is a connection of any kind. Its methods answer for all interfaces of

@@ -83,7 +83,7 @@ func (c *simConn) visible(q snapshot.Query, chunk snapshot.Chunk) (*change.Relat
 	var rows []*simRow
 	if c.emptied[oid] >= c.at {
 		// The log may bring changes of large rows that the copy does not have.
-		c.torn(oid)
+		c.torn(oid, c.at)
 	} else if then := c.simSource.at(c.at)[oid]; then != nil {
 		for _, r := range then.rows {
 			if page := uint32(r.id / simPageRows); page >= chunk.From && (chunk.To == 0 || page < chunk.To) {

@@ -37,6 +37,8 @@ type simHistory struct {
 	// mayFail are tables that have been given a reason to.
 	mayFail map[uint32]bool
 	altered map[string]bool // by the target's name
+	// tornAt is the consistent point of a table's last copy that was torn.
+	tornAt map[uint32]change.LSN
 	// poisonous: the target refuses poison. parting is the first column of the table
 	// before which an Apply is to end.
 	poisonous atomic.Bool
@@ -68,7 +70,7 @@ func (h *simHistory) trace(format string, args ...any) {
 func (h *simHistory) run() {
 	h.started = time.Now()
 	h.Rand = rand.New(rand.NewPCG(h.seed, 1))
-	h.mayFail, h.altered = map[uint32]bool{}, map[string]bool{}
+	h.mayFail, h.altered, h.tornAt = map[uint32]bool{}, map[string]bool{}, map[uint32]change.LSN{}
 	h.keys = 2 + h.IntN(12)
 	h.source = newSimSource([]int{130004, 140002, 150001, 180000}[h.IntN(4)])
 	h.memory = &applytest.Memory{Refuse: h.refuse, Print: func(_ *change.Type, d change.Datum) string { return string(d.Bytes) }}
@@ -300,6 +302,15 @@ func (h *simHistory) operate() {
 	}
 }
 
+// phases are the tables' states, for messages.
+func (h *simHistory) phases() string {
+	var states []string
+	for name, t := range h.recall().Tables {
+		states = append(states, fmt.Sprintf("%s (%d) is %s since %s %s", name, t.OID, t.Phase, t.CopiedAt, t.Reason))
+	}
+	return strings.Join(states, ", ")
+}
+
 // reached says whether everything up to the LSN is applied and every table streams,
 // or has failed where that is an end too: a new process tries it again.
 func (h *simHistory) reached(lsn change.LSN, failures bool) bool {
@@ -327,7 +338,7 @@ func (h *simHistory) catchUp(life uint64) {
 		case <-time.After(100 * time.Millisecond):
 		}
 		if time.Since(began) > 5*time.Minute {
-			h.wrong("the pipeline does not catch up: it is at %s, and the log ends at %s", h.recall().Pipeline.Watermark, last)
+			h.wrong("the pipeline does not catch up: it is at %s, and the log ends at %s; %s", h.recall().Pipeline.Watermark, last, h.phases())
 			break
 		}
 	}
