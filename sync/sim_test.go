@@ -41,7 +41,7 @@ const simName = "simulated"
 //	broken                                              found by    history
 //	the source told before the watermark is remembered  G1          1
 //	a watermark one transaction ahead                   G3          1
-//	a transaction at the consistent point skipped       G3          284
+//	a transaction at the consistent point skipped       G3          20
 //	transactions from before the copy not skipped       G3          22
 //	a TRUNCATE not remembered before it is done         G8          234
 //	a TRUNCATE not remembered at all                    G8          22
@@ -50,7 +50,7 @@ const simName = "simulated"
 //	an unchanged value not taken from the batch         G3          1
 //	a failed Apply taken for done                       G3          6
 //	a copy taken for whole though a Finish failed       G3          199
-//	a copy not remembered as begun before its rows      G8          14
+//	a copy not remembered as begun before its rows      G8          13
 //	a slot not remembered before it is made             G7          93
 //	an old key that stays when the key changes          G3          3
 //	a table not looked at behind the consistent point   G3          15
