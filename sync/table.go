@@ -55,8 +55,6 @@ type table struct {
 
 	// anew: it is to be copied though it was.
 	anew bool
-	// remake: the target's table was made for other columns, and holds nothing.
-	remake bool
 	// again: an earlier copy of this pipeline was thrown away for this one.
 	again bool
 	// tries counts the copies since it last streamed.

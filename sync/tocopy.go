@@ -122,11 +122,14 @@ func (a *attempt) planAnew(t *table, retryFailed bool) bool {
 			a.p.log.Warn("the table it was written to before stays as it is", "table", t.name, "before", was.Target)
 		}
 	}
-	made := was.Made && was.Target == t.target
-	t.remake = made && was.CopiedAt == 0 && !slices.Equal(was.Columns, apply.Shape(t.query.Relation))
+	// What was made and not copied to stands for the columns that it was made for.
+	made, columns := was.Made && was.Target == t.target, apply.Shape(t.query.Relation)
+	if made && was.CopiedAt == 0 {
+		columns = was.Columns
+	}
 	t.state = apply.TableState{
 		Relation: t.name, OID: t.source.Relation.OID, Target: t.target, Phase: apply.Pending, CopiedAt: was.CopiedAt,
-		Columns: apply.Shape(t.query.Relation), Wanted: t.wish.wanted(), Made: made,
+		Columns: columns, Wanted: t.wish.wanted(), Made: made,
 	}
 	t.skipBefore, t.truncatedAt, t.anew = 0, change.Position{}, false
 	return true
@@ -180,7 +183,8 @@ func (a *attempt) makeRoom(ctx context.Context, t *table, of *attempt) (created 
 			return false, err
 		}
 	}
-	if t.remake {
+	columns := apply.Shape(t.query.Relation)
+	if t.state.Made && t.state.CopiedAt == 0 && !slices.Equal(t.state.Columns, columns) {
 		if err := target.Drop(ctx, into.Name); err != nil {
 			return false, err
 		}
@@ -190,6 +194,7 @@ func (a *attempt) makeRoom(ctx context.Context, t *table, of *attempt) (created 
 	}
 	crash.At("room-made")
 	t.prepared = into
+	t.state.Columns = columns
 	if created && !t.again {
 		t.state.Made = true
 		if !a.first { // else it is remembered with the slot
