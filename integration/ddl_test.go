@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/pgsluice/pgsluice/apply"
@@ -66,6 +67,47 @@ func TestAColumnIsAddedOnceWhenACrashComesRightAfter(t *testing.T) {
 		s.exec(`ALTER TABLE t ADD b text DEFAULT 'b'; UPDATE t SET a = 8 WHERE id = 1`)
 		s.catchUp()
 		s.equal("t")
+	})
+}
+
+// Rows that are written to new files as they are need no copy, and what comes behind
+// that needs none either.
+func TestATableThatIsWrittenAnewIsNotCopied(t *testing.T) {
+	onEveryMajor(t, 12, func(s *scene) {
+		s.exec(`CREATE TABLE t (id int PRIMARY KEY, v text, n int); INSERT INTO t SELECT x, 'v', x FROM generate_series(1, 20) x`)
+		r := s.start().streaming()
+		for _, rewrite := range []string{`VACUUM FULL t`, `CLUSTER t USING t_pkey`, `TRUNCATE t; INSERT INTO t VALUES (1, 'v', 1)`} {
+			s.exec("%s", rewrite)
+			r.noticed()
+		}
+		s.exec(`ALTER TABLE t ADD a int; ALTER TABLE t RENAME v TO w; ALTER TABLE t DROP n; INSERT INTO t VALUES (100, 'w', 1)`)
+		r.here()
+		s.equal("t")
+		r.halt()
+		s.is("copies", strconv.Itoa(s.copiesAnew("t")), "0")
+	})
+}
+
+// A table that others inherit from has its own rows; those of the others are theirs.
+func TestInheritedTablesAreTablesOfTheirOwn(t *testing.T) {
+	onEveryMajor(t, 12, func(s *scene) {
+		s.exec(`CREATE TABLE parent (id int PRIMARY KEY, v text); CREATE TABLE child (w int, PRIMARY KEY (id)) INHERITS (parent);
+			INSERT INTO parent VALUES (1, 'parent'), (2, 'parent'); INSERT INTO child VALUES (1, 'child', 1), (3, 'child', 3)`)
+		same := func() {
+			s.Helper()
+			s.equalWhere("parent", s.there("parent"), "tableoid = 'public.parent'::regclass")
+			s.equal("child")
+		}
+		r := s.start().streaming()
+		same()
+		s.exec(`UPDATE parent SET v = 'both'; DELETE FROM parent WHERE id = 3; INSERT INTO child VALUES (4, 'child', 4); ALTER TABLE parent ADD x int DEFAULT 7; INSERT INTO parent VALUES (9, 'parent', 9)`)
+		r.noticed() // no row tells of the child's new column
+		same()
+		s.exec(`CREATE TABLE late () INHERITS (parent); ALTER TABLE child NO INHERIT parent; ALTER TABLE late ADD PRIMARY KEY (id); INSERT INTO late VALUES (10, 'late'); TRUNCATE parent`)
+		r.noticed()
+		same()
+		s.equal("late")
+		r.halt()
 	})
 }
 

@@ -21,6 +21,8 @@ func TestRowsAreFollowedByTheirKeys(t *testing.T) {
 			CREATE TABLE by_numeric (k numeric(12,3) PRIMARY KEY, v int);
 			CREATE TABLE by_any_numeric (k numeric PRIMARY KEY, v int);
 			CREATE TABLE by_time (k timestamptz, d date, b bytea, v int, PRIMARY KEY (d, b, k));
+			CREATE DOMAIN code AS varchar(20) CHECK (VALUE <> 'none');
+			CREATE TABLE by_domain (k code PRIMARY KEY, v int);
 			CREATE TABLE only_key (k int PRIMARY KEY);
 			CREATE TABLE by_index (id int PRIMARY KEY, code text NOT NULL, v text);
 			CREATE UNIQUE INDEX by_index_code ON by_index (code);
@@ -30,12 +32,13 @@ func TestRowsAreFollowedByTheirKeys(t *testing.T) {
 			INSERT INTO by_text VALUES ('', 1), ('a', 2), ('A', 3), ('ä', 4), (E'tab\t', 5), ('long ' || repeat('x', 300), 6);
 			INSERT INTO by_uuid SELECT n, md5(n::text)::uuid FROM generate_series(1, 5) n;
 			INSERT INTO by_mood VALUES ('sad', 1), ('happy', 2);
+			INSERT INTO by_domain VALUES ('a', 1), ('b', 2), ('c', 3);
 			INSERT INTO by_numeric VALUES (1, 1), (1.5, 2), (-999999999.999, 3);
 			INSERT INTO by_any_numeric VALUES (1.0, 1), (1.50, 2), (1e30, 3), ('NaN', 4);
 			INSERT INTO by_time SELECT timestamptz '2024-01-01 00:00:00+00' + n * interval '1.000001 s', date '2024-01-01' + n, decode(to_hex(16 + n), 'hex'), n FROM generate_series(1, 5) n;
 			INSERT INTO only_key SELECT generate_series(1, 5);
 			INSERT INTO by_index SELECT n, 'code' || n, 'v' FROM generate_series(1, 5) n`,
-		tables: []string{"number", "pair", "by_text", "by_uuid", "by_mood", "by_numeric", "by_any_numeric", "by_time", "only_key", "by_index"},
+		tables: []string{"number", "pair", "by_text", "by_uuid", "by_mood", "by_domain", "by_numeric", "by_any_numeric", "by_time", "only_key", "by_index"},
 		steps: []string{
 			`UPDATE number SET id = id + 100 WHERE id <= 5; UPDATE pair SET a = a + 10 WHERE b < 5; UPDATE pair SET c = 'new' WHERE b = 7`,
 			`DELETE FROM number WHERE id = 6; INSERT INTO number VALUES (6, 'again'); DELETE FROM number WHERE id = 6; INSERT INTO number VALUES (6, 'once more')`,
@@ -44,10 +47,12 @@ func TestRowsAreFollowedByTheirKeys(t *testing.T) {
 			`UPDATE number SET id = 8000 WHERE id = 8; UPDATE number SET id = 8 WHERE id = 8000; UPDATE number SET v = 'back' WHERE id = 8`,
 			`INSERT INTO number VALUES (900, 'short-lived'); UPDATE number SET v = 'still' WHERE id = 900; DELETE FROM number WHERE id = 900`,
 			`UPDATE number SET id = -1 WHERE id = 9; UPDATE number SET id = 9 WHERE id = 10; UPDATE number SET id = 10 WHERE id = -1`,
+			`UPDATE number SET id = -id; UPDATE number SET id = 1 - id WHERE id < 0`,
 			`UPDATE number SET v = v; UPDATE pair SET a = a; UPDATE only_key SET k = k; UPDATE by_text SET k = k WHERE false`,
 			`UPDATE by_text SET k = 'B' WHERE k = 'A'; UPDATE by_text SET k = 'A' WHERE k = 'a'; UPDATE by_text SET v = 10 WHERE k = ''; DELETE FROM by_text WHERE k LIKE 'long%'; UPDATE by_text SET k = k || '!'`,
 			`UPDATE by_uuid SET k = md5(k::text)::uuid WHERE v < 3; DELETE FROM by_uuid WHERE v = 3; UPDATE by_uuid SET v = -v`,
-			`UPDATE by_mood SET k = 'ok' WHERE k = 'sad'; UPDATE by_mood SET v = 9; DELETE FROM by_mood WHERE k = 'happy'; INSERT INTO by_mood VALUES ('happy', 5)`,
+			`UPDATE by_mood SET k = 'ok' WHERE k = 'sad'; UPDATE by_mood SET v = 9; DELETE FROM by_mood WHERE k = 'happy'; INSERT INTO by_mood VALUES ('happy', 5);
+			UPDATE by_domain SET k = 'd' WHERE k = 'a'; UPDATE by_domain SET v = v + 1; DELETE FROM by_domain WHERE k = 'b'; INSERT INTO by_domain VALUES ('a', 7)`,
 			`UPDATE by_numeric SET k = k + 0.001; DELETE FROM by_numeric WHERE v = 1; INSERT INTO by_numeric VALUES (1.001, 7)`,
 			`UPDATE by_any_numeric SET k = k * 2 WHERE k < 1e40; UPDATE by_any_numeric SET v = 40 WHERE k = 'NaN'; DELETE FROM by_any_numeric WHERE v = 2`,
 			`UPDATE by_time SET k = k + interval '1 us' WHERE v = 1; UPDATE by_time SET b = '\x00' WHERE v = 2; DELETE FROM by_time WHERE v = 3; UPDATE by_time SET v = -v`,

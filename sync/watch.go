@@ -188,6 +188,8 @@ func (g *gatherer) discovered(source *snapshot.Table) {
 	}
 	g.numbers = max(g.numbers, number+1)
 	if !g.attempt.p.config.Copy {
+		g.attempt.p.log.Info("a table has come to the source; with load.copy: false the next start takes it up", "table", name)
+		g.refused[source.Relation.OID] = name
 		return
 	}
 	crash.At("discovered")
@@ -233,7 +235,12 @@ func (g *gatherer) compare(ctx context.Context, t *table, source *snapshot.Table
 	columns := slices.DeleteFunc(slices.Clone(source.Relation.Columns), func(c change.Column) bool {
 		return published.Columns != nil && !slices.Contains(published.Columns, c.Name) || published.Columns == nil && c.Generated
 	})
-	if t.doubt != nil || t.stillIs(source.Relation, columns) {
+	if t.doubt != nil {
+		return nil
+	}
+	if t.stillIs(source.Relation, columns) {
+		// What has other files and no other column holds what it held.
+		g.file(t, source)
 		return nil
 	}
 	m := &replication.RelationMessage{
