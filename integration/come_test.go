@@ -171,3 +171,27 @@ func TestARunUntilCaughtUpLooksIntoTheCatalog(t *testing.T) {
 		s.equal("t")
 	})
 }
+
+// Without a copy the rows from before a table came cannot be had; who starts the
+// pipeline again takes it up from there.
+func TestWithoutACopyATableThatComesWaitsForTheNextStart(t *testing.T) {
+	onNewest(t, func(s *scene) {
+		s.exec(`CREATE TABLE stays (id int PRIMARY KEY, v text)`)
+		noCopy := func(p *plan) { p.Copy = false }
+		r := s.start(noCopy).streaming()
+		s.exec(`CREATE TABLE comes (id int PRIMARY KEY); INSERT INTO stays VALUES (1, 'v')`)
+		s.eventually("the table is seen", func() bool { return strings.Contains(s.logged.String(), "the next start takes it up") })
+		s.exec(`ALTER TABLE stays RENAME v TO w; INSERT INTO stays VALUES (2, 'w')`)
+		r.here()
+		s.equal("stays")
+		// What would take a copy parks.
+		s.exec(`ALTER TABLE stays ALTER w TYPE text USING 'other'; INSERT INTO stays VALUES (3, 'x')`)
+		s.parked("public.stays", "column w of table public.stays was altered", "load.copy: false")
+		r.halt()
+		r = s.start(noCopy).streaming()
+		s.exec(`INSERT INTO comes VALUES (1)`)
+		r.here()
+		s.equal("comes")
+		r.halt()
+	})
+}
