@@ -28,6 +28,9 @@ type PipelineState struct {
 	// Watermark: every transaction whose commit record ends at or below it is
 	// in the target. 0 until the slot exists.
 	Watermark change.LSN `json:"watermark,omitempty"`
+	// GivenUp: the slot was given up, and the pipeline begins again. Only then may
+	// the watermark go back, to 0.
+	GivenUp bool `json:"given_up,omitempty"`
 }
 
 // Phase is how far a table has come.

@@ -130,7 +130,7 @@ func (p *Pipeline) slotUsable(ctx context.Context, state apply.State) (bool, err
 	return slot != nil && !slot.Lost && (watermark == 0 || slot.Confirmed <= watermark), nil
 }
 
-// startOver has the target forget how far the pipeline is: the next start makes a
+// startOver has the target remember that the pipeline begins again: the next start makes a
 // slot and copies all tables into the place of what is there.
 func (p *Pipeline) startOver(ctx context.Context, state apply.State) error {
 	conn, err := p.source.Replicate(ctx)
@@ -144,18 +144,20 @@ func (p *Pipeline) startOver(ctx context.Context, state apply.State) error {
 		}
 	}
 	crash.At("slot-dropped")
-	if err := p.target.Forget(ctx, p.config.Name); err != nil {
-		return err
-	}
-	crash.At("forgotten")
-	state.Pipeline.Watermark = 0
+	// In one step: a pipeline of which nothing is remembered would not know its own
+	// tables.
+	state.Pipeline.Watermark, state.Pipeline.GivenUp = 0, true
 	var tables []apply.TableState
 	for _, t := range state.Tables {
 		t.Phase, t.Reason, t.TruncatedAt = apply.Pending, "the slot was given up", change.Position{}
 		tables = append(tables, t)
 	}
 	p.log.Info("the slot is given up; all tables are copied anew by the next run", "slot", state.Pipeline.Slot)
-	return p.target.Remember(ctx, state.Pipeline, tables...)
+	if err := p.target.Remember(ctx, state.Pipeline, tables...); err != nil {
+		return err
+	}
+	crash.At("given-up")
+	return nil
 }
 
 // dropSlot ends a run whose slot keeps too much.

@@ -156,7 +156,7 @@ func (a *attempt) slot(ctx context.Context) (replication.Point, error) {
 		// Whatever becomes of this call, the next start goes on from here: a watermark
 		// that may be remembered must not lose its slot.
 		a.made = nil
-		a.pipeline.Watermark = slot.Confirmed
+		a.pipeline.Watermark, a.pipeline.GivenUp = slot.Confirmed, false
 		if err := p.target.Remember(ctx, a.pipeline); err != nil {
 			return point, err
 		}

@@ -133,7 +133,7 @@ func (m *Memory) Remember(ctx context.Context, p apply.PipelineState, tables ...
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := cloneState(m.states[p.Name])
-	if p.Watermark < s.Pipeline.Watermark {
+	if p.Watermark < s.Pipeline.Watermark && !p.GivenUp {
 		return fault.Permanent(fmt.Errorf("remember the state of %s: its watermark would go back from %s to %s", p.Name, s.Pipeline.Watermark, p.Watermark), "")
 	}
 	s.Pipeline = p

@@ -147,7 +147,7 @@ func (t *Target) Remember(ctx context.Context, p apply.PipelineState, tables ...
 	if err != nil {
 		return t.failed(ctx, doing, err)
 	}
-	if p.Watermark < known.state.Watermark {
+	if p.Watermark < known.state.Watermark && !p.GivenUp {
 		return fault.Permanent(fmt.Errorf("%s: its watermark would go back from %s to %s", doing, known.state.Watermark, p.Watermark),
 			"two processes may be running the same pipeline: stop one of them")
 	}

@@ -141,7 +141,7 @@ func rememberPipeline(ctx context.Context, conn *pgx.Conn, p apply.PipelineState
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
-	if back {
+	if back && !p.GivenUp {
 		return fault.Permanent(fmt.Errorf("its watermark would go back to %s", watermark), "")
 	}
 	return upsert(ctx, conn,
