@@ -49,8 +49,9 @@ func TestKilledAtEveryPointNothingIsLostOrTwice(t *testing.T) {
 			}
 		}
 		c.order = c.random.Perm(len(c.points))
-		c.settle()
+		c.settle(c.sourceDSN(), c.targetDSN())
 		s.makeOdd()
+		s.exec(`CREATE TABLE provoked (id int PRIMARY KEY, v int, w int); INSERT INTO provoked SELECT n, n, n FROM generate_series(1, 5000) n`)
 		count := &steps{tried: map[string]int{}, committed: map[string]int{}}
 		for n := 0; n < wanted; {
 			w := s.oddWork(seed+uint64(n), count)
@@ -71,14 +72,14 @@ func TestKilledAtEveryPointNothingIsLostOrTwice(t *testing.T) {
 
 // settle writes a configuration that makes batches small, so that large
 // transactions are cut, and copies of several parts.
-func (c *crashed) settle() {
+func (c *crashed) settle(source, target string) {
 	c.Helper()
 	c.config = filepath.Join(c.dir(), "crash.yaml")
 	if err := os.Mkdir(filepath.Join(c.dir(), "spools"), 0o777); err != nil {
 		c.Fatal(err)
 	}
 	text := fmt.Sprintf("name: %s\nsource: {dsn: %q}\ntarget: {dsn: %q}\ntables: [\"public.*\"]\nload: {workers: 2}\nstream: {flush_interval: 20ms, max_rows: 500}\nspool_dir: %q\n",
-		c.name, c.sourceDSN(), c.targetDSN(), filepath.Join(c.dir(), "spools"))
+		c.name, source, target, filepath.Join(c.dir(), "spools"))
 	if err := os.WriteFile(c.config, []byte(text), 0o600); err != nil {
 		c.Fatal(err)
 	}
@@ -101,11 +102,30 @@ func (c *crashed) kill(n int) {
 	if point == "" {
 		most = 200*time.Millisecond + time.Duration(c.random.Int64N(int64(3*time.Second)))
 	}
+	if point != "" && p.saysWithin(most, "msg=streaming") {
+		c.provoke(n)
+	}
 	p.killAfter(most)
 	if strings.Contains(p.said(), fmt.Sprintf("killed at %s:%d", point, passing)) {
 		c.hit[point]++
 	} else {
 		c.hit[""]++
+	}
+}
+
+// provoke has the source do what leads past the points: rows, more of them than a
+// batch holds, a truncate, a column that is added, and a type that is changed so that
+// the table is copied anew.
+func (c *crashed) provoke(n int) {
+	c.Helper()
+	typ := []string{"int USING length(v::text)", "text"}[n%2]
+	for _, sql := range []string{
+		`ALTER TABLE provoked ALTER COLUMN v TYPE ` + typ + `; UPDATE provoked SET w = w + 1 WHERE id < 50`,
+		`UPDATE provoked SET w = w + 1 WHERE id < 900`,
+		fmt.Sprintf(`ALTER TABLE provoked ADD COLUMN c_%d int DEFAULT %[1]d; UPDATE provoked SET w = w + 1 WHERE id < 50; ALTER TABLE provoked DROP COLUMN IF EXISTS c_%d`, n, n-2),
+		`DELETE FROM provoked WHERE id = 1; TRUNCATE emptied; INSERT INTO provoked (id, w) VALUES (1, 1)`,
+	} {
+		c.exec("BEGIN; %s; COMMIT", sql)
 	}
 }
 

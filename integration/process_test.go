@@ -181,6 +181,20 @@ func (p *process) says(texts ...string) *process {
 	return p
 }
 
+// saysWithin waits for a text in the output, at most so long and not beyond the
+// program's end.
+func (p *process) saysWithin(most time.Duration, text string) bool {
+	err := poll(p.s.ctx, most, func() (bool, error) {
+		select {
+		case <-p.done:
+			return true, nil
+		default:
+			return strings.Contains(p.said(), text), nil
+		}
+	})
+	return err == nil && strings.Contains(p.said(), text)
+}
+
 func (p *process) signal(s os.Signal) {
 	p.s.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"strings"
 	stdsync "sync"
 	"time"
@@ -170,6 +171,7 @@ func (r *rates) update(p sync.Progress) (rows, bytes, ofBytes int64) {
 
 func (r *rates) log(log *slog.Logger, p sync.Progress) {
 	rows, bytes, _ := r.update(p)
+	log.Debug("alive", "goroutines", runtime.NumGoroutine())
 	switch p.Stage {
 	case sync.Loading:
 		log.Info("loading", "rows", rows, "bytes", bytes, "rows_per_second", int64(r.perSec))
