@@ -87,6 +87,22 @@ var ddlRhythms = []ddlRhythm{
 		s.catchUp()
 		s.equalChanged(changes)
 	}},
+	{"with dropped columns kept, and killed in between", false, func(s *scene, changes []schemaChange) {
+		keep := func(p *plan) { p.KeepDropped = true }
+		r := s.start(keep).streaming()
+		for _, c := range changes {
+			s.exec("BEGIN; %s; %s; COMMIT", c.sql(`INSERT INTO $t (id) VALUES (70)`, ""), c.sql(c.ddl, ""))
+		}
+		r.noticed()
+		r.abort()
+		for _, c := range changes {
+			s.exec("%s", c.sql(c.after, usualRows))
+		}
+		s.catchUp(keep)
+		for _, c := range changes { // what is kept is not the source's any more
+			s.equalTo(c.table(), s.there(c.table()), generatedOf(s, c.table())...)
+		}
+	}},
 	{"cut off behind each call", false, func(s *scene, changes []schemaChange) {
 		var cuts []applytest.Fault
 		for nth := 1; nth <= 3; nth++ {
