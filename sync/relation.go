@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/replication"
 	"github.com/pgsluice/pgsluice/snapshot"
 )
@@ -163,7 +164,7 @@ func (f *following) forward() error {
 		was, is := f.was[attnum], f.is[attnum]
 		if f.excluded(attnum, m.Name) {
 			if !t.wish.excludes(m.Name) {
-				return anew("column %s of table %s is excluded under another name", change.QuoteIdent(m.Name), t.name)
+				return f.unguarded(attnum, m.Name)
 			}
 			continue
 		}
@@ -208,6 +209,15 @@ func (f *following) excluded(attnum int16, name string) bool {
 	}
 	i := slices.IndexFunc(f.table.source.Relation.Columns, func(c change.Column) bool { return c.Attnum == attnum })
 	return attnum != 0 && i >= 0 && f.table.wish.excludes(f.table.source.Relation.Columns[i].Name)
+}
+
+// unguarded is why an excluded column that has another name now stops its table: a
+// copy would bring it in.
+func (f *following) unguarded(attnum int16, name string) error {
+	columns := f.table.source.Relation.Columns
+	was := columns[slices.IndexFunc(columns, func(c change.Column) bool { return c.Attnum == attnum })]
+	return fault.Permanent(fmt.Errorf("column %s of table %s, which is excluded, is now named %s", change.QuoteIdent(was.Name), f.table.name, change.QuoteIdent(name)),
+		"exclude it under its new name, or under none, and start pgsluice again: the table is then copied anew")
 }
 
 // altered looks at a column that the target's table has.
