@@ -58,9 +58,9 @@ func (p *Pipeline) attempt(ctx context.Context, first bool) error {
 }
 
 func (a *attempt) run(ctx context.Context, first bool) (err error) {
-	p := a.p
+	p, ready := a.p, false
 	defer func() {
-		if err != nil && !p.began.Load() {
+		if err != nil && !ready {
 			err = a.moved(ctx, err)
 		}
 	}()
@@ -78,7 +78,7 @@ func (a *attempt) run(ctx context.Context, first bool) (err error) {
 	if err != nil {
 		return errors.Join(err, a.undo(ctx))
 	}
-	a.made = nil
+	a.made, ready = nil, true
 	p.began.Store(true)
 	if !a.joins() {
 		if err := a.copyMissing(ctx, point); err != nil {

@@ -132,7 +132,7 @@ func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, boo
 		}
 		retryFailed = false
 		if time.Since(started) > steady {
-			pause = firstPause
+			pause, moved = firstPause, 0
 		}
 		wait := pause/2 + rand.N(pause/2)
 		p.show(func(s *shown) { s.phase, s.lastError = Waiting, err.Error() })
