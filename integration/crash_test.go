@@ -122,7 +122,7 @@ func (c *crashed) provoke(n int) {
 	for _, sql := range []string{
 		`ALTER TABLE provoked ALTER COLUMN v TYPE ` + typ + `; UPDATE provoked SET w = w + 1 WHERE id < 50`,
 		`UPDATE provoked SET w = w + 1 WHERE id < 900`,
-		fmt.Sprintf(`ALTER TABLE provoked ADD COLUMN c_%d int DEFAULT 3; UPDATE provoked SET w = w + 1 WHERE id < 50; ALTER TABLE provoked DROP COLUMN IF EXISTS c_%d`, n, max(0, n-2)),
+		fmt.Sprintf(`ALTER TABLE provoked ADD COLUMN IF NOT EXISTS c_%d int DEFAULT 3; UPDATE provoked SET w = w + 1 WHERE id < 50; ALTER TABLE provoked DROP COLUMN IF EXISTS c_%d`, n, max(0, n-2)),
 		`DELETE FROM provoked WHERE id = 1; TRUNCATE emptied; INSERT INTO provoked (id, w) VALUES (1, 1)`,
 	} {
 		c.exec("BEGIN; %s; COMMIT", sql)
