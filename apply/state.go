@@ -58,6 +58,8 @@ type TableState struct {
 	OID    uint32 `json:"oid,omitempty"`
 	Target string `json:"target"`
 	Phase  Phase  `json:"phase"`
+	// Left: the table is not the pipeline's any more; the target's stays as it is.
+	Left bool `json:"left,omitempty"`
 	// CopiedAt is the consistent point of the snapshot the table was copied
 	// under. The stream skips, for this table, transactions whose commit record
 	// starts before it.
@@ -71,6 +73,7 @@ type TableState struct {
 	// CopiedAt the stream tells which rows of those pieces are gone.
 	Since   change.LSN `json:"since,omitempty"`
 	Horizon uint64     `json:"horizon,omitempty"`
+	Filter  string     `json:"filter,omitempty"` // the condition on the rows of Done
 	Done    []Piece    `json:"done,omitempty"`
 	// Rows and Bytes count the copy.
 	Rows  int64 `json:"rows,omitempty"`

@@ -136,6 +136,9 @@ func TestTheLogThatASlotKeepsHasALimit(t *testing.T) {
 		s.catchUp()
 		// A target that does not get on.
 		much := func() { s.exec(`INSERT INTO noise SELECT repeat(md5(n::text), 100) FROM generate_series(1, 3000) n; DELETE FROM noise`) }
+		// Who is open keeps the slot from letting go of the log behind him.
+		open := s.connect(s.name)
+		s.execOn(open, `BEGIN; INSERT INTO noise VALUES ('open')`)
 		much()
 		limited := func(on sync.OnLimit) func(*plan) {
 			return func(p *plan) { p.MaxRetained, p.OnLimit, p.IdleSave = 1<<20, on, time.Hour }
@@ -151,6 +154,7 @@ func TestTheLogThatASlotKeepsHasALimit(t *testing.T) {
 		}
 		s.mentions(err.Error()+fault.Hint(err), "was dropped", "copies all tables anew")
 		s.is("slots", s.ask(`SELECT count(*) FROM pg_replication_slots WHERE database = current_database()`), "0")
+		s.execOn(open, `COMMIT`)
 		s.exec(`DELETE FROM t; INSERT INTO t VALUES (2, 'y')`)
 		s.catchUp()
 		s.equal("t")

@@ -119,10 +119,9 @@ func (g *gatherer) requested() {
 			continue
 		}
 		for oid, refused := range g.refused {
-			if refused == name {
+			if refused.name == name {
 				delete(g.refused, oid)
-				g.numbers++
-				g.join(&joining{oid: oid, name: name, number: g.numbers - 1})
+				g.join(&joining{oid: oid, name: name, number: refused.number})
 			}
 		}
 	}

@@ -68,6 +68,10 @@ type Config struct {
 	UntilCaughtUp bool
 	Until         change.LSN
 
+	// Again: the pipeline ran in this process before. What can pass is waited for
+	// from the beginning.
+	Again bool
+
 	Log *slog.Logger
 }
 

@@ -139,6 +139,7 @@ func (c *copier) failed(ctx context.Context, j *joining, why error) error {
 		}
 		a.p.park(t, why)
 		a.enter(t)
+		a.before.Tables[t.name] = t.state
 		return a.p.target.Remember(ctx, a.pipeline, t.state)
 	})
 }

@@ -126,8 +126,8 @@ func (a *attempt) leave(sources []*snapshot.Table) {
 		delete(left, source.Relation.String())
 	}
 	for _, t := range left {
-		if t.Phase != apply.Pending {
-			t.Phase = apply.Pending
+		if t.Phase != apply.Pending || !t.Left {
+			t.Phase, t.Left = apply.Pending, true
 			a.left = append(a.left, t)
 		}
 	}

@@ -40,6 +40,14 @@ type joining struct {
 	table *table
 	err   error
 	gone  bool // it is not there, or not selected, any more
+	// broken is why its rows could not be kept; gather loop only.
+	broken error
+}
+
+// refusal is a table that could not join.
+type refusal struct {
+	name   string
+	number int
 }
 
 // mostTries bounds how often a table is copied that cannot be followed from any
@@ -75,12 +83,19 @@ func (g *gatherer) join(j *joining) *joining {
 // spooled takes up an announcement of a table that is being copied.
 func (g *gatherer) spooled(j *joining, m *replication.RelationMessage) (*change.Relation, error) {
 	kept := *m // the stream resolves it again, at another position
-	if err := j.spool.announce(&kept); err != nil {
-		return nil, err
-	}
+	j.keep(j.spool.announce(&kept))
 	wire := &change.Relation{OID: m.OID, Schema: m.Schema, Name: m.Name, Columns: make([]change.Column, len(m.Columns))}
 	g.spools[wire] = j
 	return wire, nil
+}
+
+// keep takes note of how the keeping of a row went. Where it failed the table
+// cannot join, and the others go on.
+func (j *joining) keep(err error) {
+	if err != nil && j.broken == nil {
+		j.broken = err
+		j.spool.close()
+	}
 }
 
 // arrivals takes into the stream what the copier is done with; called between two
@@ -108,9 +123,10 @@ func (g *gatherer) arrive(ctx context.Context, j *joining) error {
 		}
 	}
 	g.stream.Again(j.oid)
+	g.watcher.again()
 	if j.gone || j.err != nil {
 		if j.err != nil { // which the target knows
-			g.refused[j.oid] = j.name
+			g.refused[j.oid] = refusal{j.name, j.number}
 		}
 		g.exchange.left()
 		return nil
@@ -119,6 +135,11 @@ func (g *gatherer) arrive(ctx context.Context, j *joining) error {
 	t.takeShape()
 	g.byOID[j.oid] = t
 	g.exchange.turn(turn{kind: enters, table: t})
+	if j.broken != nil {
+		g.exchange.fail(t, fault.Permanent(j.broken, "make room where spool_dir points to (by default the system's temporary directory), and `pgsluice resync --table`"))
+		g.exchange.left()
+		return nil
+	}
 	crash.At("drain")
 	if err := g.drain(ctx, t, &j.spool); err != nil {
 		return err
@@ -162,6 +183,7 @@ func (g *gatherer) drain(ctx context.Context, t *table, s *spool) error {
 				return err
 			}
 			if g.spools[wire] != nil { // to be copied anew: the spool of that copy is another
+				g.exchange.advance(g.reached, time.Now())
 				return nil
 			}
 		case spoolRow:

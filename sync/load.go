@@ -182,7 +182,7 @@ func (l *loader) begin(ctx context.Context, t *table) error {
 			l.p.log.Info("going on with a copy that was cut short", "table", t.name, "since", t.state.Since.String())
 		}
 		if len(t.state.Done) == 0 {
-			t.state.Since, t.state.Horizon = l.at, 0
+			t.state.Since, t.state.Horizon, t.state.Filter = l.at, 0, t.query.RowFilter
 			if resumer, ok := l.p.target.(apply.Resumer); ok && resumer.Resumes(t.prepared) {
 				t.state.Horizon = l.oldest
 			}

@@ -52,6 +52,7 @@ func New(config Config, target apply.Target) *Pipeline {
 		stop: make(chan struct{}), counters: map[string]*counters{},
 	}
 	p.shown.Store(&shown{phase: Starting})
+	p.began.Store(config.Again)
 	return p
 }
 

@@ -156,9 +156,28 @@ func (f *following) named(gone *apply.ColumnShape) bool {
 	return gone != nil && slices.ContainsFunc(f.table.shape, func(c apply.ColumnShape) bool { return c.Name == gone.Name })
 }
 
+// elsewhere says whether every column of the table has an entry that is another
+// one, with the same name and type: ATTACH and DETACH write them so, and while a
+// table is a partition its rows come as another's.
+func (f *following) elsewhere() bool {
+	if f.now == nil || len(f.was) == 0 {
+		return false
+	}
+	for attnum, was := range f.was {
+		is := f.is[attnum]
+		if is == nil || was.Entry == 0 || is.Entry == was.Entry || is.Name != was.Name || is.Type.OID != was.TypeOID {
+			return false
+		}
+	}
+	return true
+}
+
 // forward takes up what is announced.
 func (f *following) forward() error {
 	t := f.table
+	if f.elsewhere() {
+		return anew("table %s may have been a partition of another for a while", t.name)
+	}
 	for i, attnum := range f.attnums {
 		m := f.message.Columns[i]
 		was, is := f.was[attnum], f.is[attnum]
@@ -178,6 +197,9 @@ func (f *following) forward() error {
 				c.NotNull, c.Entry, c.Type.Dimensions = is.NotNull, is.Entry, is.Type.Dimensions
 			}
 		case is != nil:
+			if is.Type.OID != m.TypeOID {
+				return anew("column %s of table %s was added, and is not now what it was then", change.QuoteIdent(m.Name), t.name)
+			}
 			if err := f.added(is); err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/pgsluice/pgsluice/apply"
@@ -33,7 +34,7 @@ func (a *attempt) resumes(t *table, was *apply.TableState) bool {
 	return ok && was.Phase == apply.Copying && len(was.Done) > 0 && was.Shadow == "" && was.Target == t.target && !t.anew &&
 		was.Since != 0 && a.pipeline.Watermark != 0 && a.pipeline.Watermark <= was.Since &&
 		was.OID == t.source.Relation.OID && slices.Equal(was.Columns, apply.Shape(t.query.Relation)) &&
-		slices.Equal(was.Files, filesOf(t.source)) && resumer.Resumes(t.into(t.query.Relation))
+		slices.Equal(was.Files, filesOf(t.source)) && was.Filter == t.query.RowFilter && reflect.DeepEqual(was.Wanted, t.wish.wanted()) && resumer.Resumes(t.into(t.query.Relation))
 }
 
 // horizon is where the next copy's snapshot begins, for tables that could be gone

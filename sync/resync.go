@@ -47,8 +47,10 @@ func (p *Pipeline) toResync(state apply.State, names []string) ([]string, error)
 			"`pgsluice run` begins one; a one-shot load is done anew by `pgsluice load --existing truncate`")
 	}
 	var known, missing []string
-	for name := range state.Tables {
-		known = append(known, name)
+	for name, t := range state.Tables {
+		if !t.Left {
+			known = append(known, name)
+		}
 	}
 	slices.Sort(known)
 	if len(names) == 0 {
@@ -225,7 +227,10 @@ func (p *Pipeline) awaitResync(ctx context.Context, before apply.State, names []
 // exactly selects the tables of a state.
 func exactly(state apply.State) ([]snapshot.Pattern, error) {
 	var patterns []snapshot.Pattern
-	for name := range state.Tables {
+	for name, t := range state.Tables {
+		if t.Left {
+			continue
+		}
 		p, err := snapshot.ParsePattern(name)
 		if err != nil {
 			return nil, err

@@ -261,6 +261,8 @@ func (c *serverClaim) Ask(ctx context.Context, request string) error {
 }
 
 func (c *serverClaim) Retained(ctx context.Context, slot string) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
+	defer cancel()
 	var version int
 	if err := c.conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
 		return 0, postgres.Doing(err, "ask the source for its version")

@@ -26,6 +26,7 @@ type spool struct {
 	announced []*replication.RelationMessage
 	rows      int64
 	dirty     bool // rows have come since the last end of a transaction
+	closed    bool // nothing is kept any more
 }
 
 // spoolMemory is how much a spool holds before it goes to a file: most copies are
@@ -116,6 +117,10 @@ func appendTuple(b []byte, tuple []change.Datum) []byte {
 
 // spill moves what is in memory to the file when it has become much.
 func (s *spool) spill() error {
+	if s.closed {
+		s.memory = s.memory[:0]
+		return nil
+	}
 	if len(s.memory) < spoolMemory {
 		return nil
 	}
@@ -143,7 +148,7 @@ func (s *spool) close() {
 		_ = s.file.Close()
 		_ = os.Remove(s.file.Name())
 	}
-	s.file, s.memory = nil, nil
+	s.file, s.memory, s.closed = nil, nil, true
 }
 
 // spoolEntry is one entry; it is valid until the next is read.

@@ -89,7 +89,7 @@ type gatherer struct {
 	spools  map[*change.Relation]*joining
 	joining map[uint32]*joining
 	// refused are tables that could not join; a new start tries them again.
-	refused map[uint32]string
+	refused map[uint32]refusal
 	// numbers is how many tables there have been.
 	numbers int
 	inside  bool       // there is one
@@ -105,7 +105,7 @@ func newGatherer(a *attempt, binary bool, until change.LSN) *gatherer {
 	p := a.p
 	g := &gatherer{
 		attempt: a, binary: binary, byOID: map[uint32]*table{},
-		tables: map[*change.Relation]*table{}, spools: map[*change.Relation]*joining{}, joining: map[uint32]*joining{}, refused: map[uint32]string{},
+		tables: map[*change.Relation]*table{}, spools: map[*change.Relation]*joining{}, joining: map[uint32]*joining{}, refused: map[uint32]refusal{},
 		exchange: newExchange(p.config.Name, p.config.MaxRows, p.config.MaxBytes, until), reached: a.pipeline.Watermark,
 	}
 	g.copier = &copier{attempt: a, binary: binary, perform: g.exchange.perform, wake: make(chan struct{}, 1)}
@@ -191,14 +191,12 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 			return g.row(ctx, t, &e.Row, e.Position)
 		}
 		if j := g.spools[e.Row.Relation]; j != nil {
-			return j.spool.add(&e.Row)
+			j.keep(j.spool.add(&e.Row))
 		}
 	case replication.Commit:
 		g.inside = false
 		for _, j := range g.joining {
-			if err := j.spool.end(); err != nil {
-				return err
-			}
+			j.keep(j.spool.end())
 		}
 		g.advance(e.End, e.Time)
 	case replication.Idle:
@@ -206,9 +204,7 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 	case replication.Truncated:
 		for _, r := range e.Relations {
 			if j := g.spools[r]; j != nil {
-				if err := j.spool.truncate(e.Position); err != nil {
-					return err
-				}
+				j.keep(j.spool.truncate(e.Position))
 			}
 			if err := g.truncated(ctx, g.tables[r], e.Position); err != nil {
 				return err

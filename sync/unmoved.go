@@ -3,10 +3,12 @@ package sync
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/replication"
+	"github.com/pgsluice/pgsluice/snapshot"
 )
 
 // narrowed is narrowTables where a fault can be that a table was altered since it
@@ -42,8 +44,17 @@ func (a *attempt) unmoved(ctx context.Context, tables []*table) error {
 		if err := t.unmovedSince(now[i]); err != nil {
 			return fault.Retry(err)
 		}
+		// Rows of a partition that is not known are in no piece of the copy, and what
+		// was written before the point is not in the stream.
+		if t.source.Partitioned && !samePlaces(now[i].Leaves, t.source.Leaves) {
+			return fault.Retry(fmt.Errorf("the partitions of table %s changed while it was being looked at", t.name))
+		}
 	}
 	return nil
+}
+
+func samePlaces(a, b []snapshot.Leaf) bool {
+	return slices.EqualFunc(a, b, func(x, y snapshot.Leaf) bool { return x.OID == y.OID && x.File == y.File && x.Place == y.Place })
 }
 
 // sameNames sees, when a table is copied, that the columns had their names until

@@ -24,6 +24,8 @@ type watcher struct {
 
 	mu   stdsync.Mutex
 	seen *sighting
+	// afresh: the next look counts though nothing has changed since the last.
+	afresh bool
 }
 
 // sighting is what the catalog has shown as it was at an LSN.
@@ -48,6 +50,9 @@ func (w *watcher) run(ctx context.Context) error {
 	mark, failing := "", false
 	for {
 		var err error
+		if w.asked() {
+			mark = ""
+		}
 		conn, mark, err = w.look(ctx, conn, mark)
 		switch {
 		case ctx.Err() != nil:
@@ -108,6 +113,22 @@ func (w *watcher) look(ctx context.Context, conn session, mark string) (session,
 	return conn, now, nil
 }
 
+// again asks for a look: what was seen of a table while it was being copied went by
+// it.
+func (w *watcher) again() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.afresh = true
+}
+
+func (w *watcher) asked() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	asked := w.afresh
+	w.afresh = false
+	return asked
+}
+
 // noSession is one that could not be had.
 type noSession struct{ session }
 
@@ -162,7 +183,7 @@ func (g *gatherer) sighted(ctx context.Context) error {
 	}
 	for _, source := range s.tables {
 		oid := source.Relation.OID
-		if g.byOID[oid] != nil || g.joining[oid] != nil || g.refused[oid] != "" {
+		if g.byOID[oid] != nil || g.joining[oid] != nil || g.refused[oid].name != "" {
 			continue
 		}
 		g.discovered(source)
@@ -186,10 +207,16 @@ func (g *gatherer) discovered(source *snapshot.Table) {
 			delete(g.byOID, t.source.Relation.OID)
 		}
 	}
+	for oid, refused := range g.refused {
+		if refused.name == name {
+			number = refused.number
+			delete(g.refused, oid)
+		}
+	}
 	g.numbers = max(g.numbers, number+1)
 	if !g.attempt.p.config.Copy {
 		g.attempt.p.log.Info("a table has come to the source; with load.copy: false the next start takes it up", "table", name)
-		g.refused[source.Relation.OID] = name
+		g.refused[source.Relation.OID] = refusal{name, number}
 		return
 	}
 	crash.At("discovered")

@@ -82,9 +82,10 @@ func keepMoving(s settings, part <-chan settings, log *slog.Logger, once func(se
 			log.Info("going on with the configuration that was read again", "pipeline", s.Name)
 			before := s
 			old, s = &before, *next
-		case err != nil && old != nil && p != nil && !p.Began():
+		case err != nil && old != nil && (p == nil || !p.Began()):
 			log.Error("the configuration that was read again cannot be run; going on with the one before", "pipeline", s.Name, "error", err, "hint", fault.Hint(err))
 			s, old = *old, nil
+			s.Again = true
 		default:
 			return err
 		}
