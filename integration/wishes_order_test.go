@@ -52,7 +52,7 @@ func TestRowsAreOrderedByMoreThanTheKey(t *testing.T) {
 		// Without the old row's values a place cannot be left any more.
 		r = s.start(ordered).streaming()
 		s.exec(`ALTER TABLE t REPLICA IDENTITY DEFAULT; UPDATE t SET tenant = 'unseen' WHERE id = 1`)
-		s.parked("public.t", "replica identity of table public.t is not FULL any more", "REPLICA IDENTITY FULL")
+		s.parked("public.t", "replica identity is not FULL", "REPLICA IDENTITY FULL")
 		r.halt()
 		if err := s.tryCatchUp(ordered); err == nil || !fault.Unmet(err) {
 			s.Fatal(err)
