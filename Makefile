@@ -14,6 +14,8 @@ PKG ?= ./...
 TESTFLAGS ?=
 # One server start costs half a second, and a slow machine needs a multiple of what a fast one needs.
 TIMEOUT ?= 20m
+# Tests wait for servers more than they compute: more of them than there are cores run at the same time.
+PARALLEL ?= 5
 # Which benchmarks run.
 BENCH ?= .
 # How long each fuzz test runs.
@@ -60,7 +62,7 @@ demo: engines build ## run the demo for FOR=20s
 # program: -count=1 keeps go from repeating it.
 .PHONY: test
 test: engines engine ## run all tests against real servers (PKG=./... TESTFLAGS=)
-	$(GO) test -count=1 -timeout $(TIMEOUT) $(TESTFLAGS) $(PKG)
+	$(GO) test -count=1 -timeout $(TIMEOUT) -parallel $(PARALLEL) $(TESTFLAGS) $(PKG)
 
 .PHONY: test-race
 test-race: engines engine ## the same with the race detector
