@@ -13,7 +13,7 @@ FOR ?= 20s
 PKG ?= ./...
 TESTFLAGS ?=
 # One server start costs half a second, and a slow machine needs a multiple of what a fast one needs.
-TIMEOUT ?= 20m
+TIMEOUT ?= 40m
 # Tests wait for servers more than they compute: more of them than there are cores run at the same time.
 PARALLEL ?= 5
 # Which benchmarks run.

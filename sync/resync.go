@@ -140,13 +140,16 @@ func (p *Pipeline) startOver(ctx context.Context, state apply.State) error {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if state.Pipeline.OwnsSlot {
-		if err := conn.DropSlot(ctx, state.Pipeline.Slot); err != nil {
-			return err
-		}
+	slot, err := conn.FindSlot(ctx, state.Pipeline.Slot)
+	if err != nil {
+		return err
 	}
-	crash.At("slot-dropped")
-	// In one step: a pipeline of which nothing is remembered would not know its own
+	if slot != nil && !state.Pipeline.OwnsSlot {
+		return fault.Permanent(fmt.Errorf("replication slot %s is not pgsluice's to drop", state.Pipeline.Slot),
+			"drop it, SELECT pg_drop_replication_slot("+change.QuoteLiteral(state.Pipeline.Slot)+"); and `pgsluice resync` makes a new one and copies all tables anew")
+	}
+	// Before the slot is dropped: with one that is still there a start goes on, with
+	// one that is gone it would not know that it may. In one step: a pipeline of which nothing is remembered would not know its own
 	// tables.
 	state.Pipeline.Watermark, state.Pipeline.GivenUp = 0, true
 	var tables []apply.TableState
@@ -159,6 +162,13 @@ func (p *Pipeline) startOver(ctx context.Context, state apply.State) error {
 		return err
 	}
 	crash.At("given-up")
+	if slot == nil {
+		return nil
+	}
+	if err := conn.DropSlot(ctx, state.Pipeline.Slot); err != nil {
+		return err
+	}
+	crash.At("slot-dropped")
 	return nil
 }
 
