@@ -135,7 +135,9 @@ func TestTheLogThatASlotKeepsHasALimit(t *testing.T) {
 		s.config.patterns = []string{"public.t"}
 		s.catchUp()
 		// A target that does not get on.
-		much := func() { s.exec(`INSERT INTO noise SELECT repeat(md5(n::text), 100) FROM generate_series(1, 3000) n; DELETE FROM noise`) }
+		much := func() {
+			s.exec(`INSERT INTO noise SELECT repeat(md5(n::text), 100) FROM generate_series(1, 3000) n; DELETE FROM noise`)
+		}
 		// Who is open keeps the slot from letting go of the log behind him.
 		open := s.connect(s.name)
 		s.execOn(open, `BEGIN; INSERT INTO noise VALUES ('open')`)
