@@ -261,7 +261,7 @@ func TestASlotThatWasTakenAway(t *testing.T) {
 		run().exits(0)
 		s.exec(`SELECT pg_drop_replication_slot('%s')`, s.slot())
 		s.exec(`INSERT INTO t VALUES (2, 'lost')`)
-		run().exits(1, "replication slot "+s.slot()+" is gone from the source", "pgsluice drop", "load.existing")
+		run().exits(1, "replication slot "+s.slot()+" is gone from the source", "pgsluice resync")
 		s.command("status").exits(0, s.slot()+" is GONE")
 		s.command("drop").exits(0)
 		s.command("run", "--table", "public.*", "--existing", "truncate", "--until", "caught-up").exits(0)
@@ -269,7 +269,7 @@ func TestASlotThatWasTakenAway(t *testing.T) {
 
 		s.exec(`INSERT INTO t VALUES (3, 'taken by somebody else'); SELECT pg_replication_slot_advance('%s', pg_current_wal_lsn())`, s.slot())
 		s.exec(`INSERT INTO t VALUES (4, 'later'); SELECT pg_replication_slot_advance('%s', pg_current_wal_lsn())`, s.slot())
-		run().exits(1, "replication slot "+s.slot()+" has been moved", "past the target's watermark", "pgsluice drop")
+		run().exits(1, "replication slot "+s.slot()+" has been moved", "past the target's watermark", "pgsluice resync")
 		s.is("rows that were not seen", s.count("t", "id > 2"), "0")
 
 		// A slot of the name that is not this pipeline's.

@@ -55,7 +55,7 @@ func TestASlotThatIsDroppedWhileItIsUsed(t *testing.T) {
 			return err == nil
 		})
 		s.exec(`INSERT INTO t VALUES (2, 'lost')`)
-		p.exits(1, "replication slot "+s.slot()+" is gone from the source", "pgsluice drop", "load.existing: truncate")
+		p.exits(1, "replication slot "+s.slot()+" is gone from the source", "pgsluice resync")
 		s.startsAnew()
 	})
 }
@@ -75,7 +75,7 @@ func TestASlotThatIsInvalidated(t *testing.T) {
 		})
 		s.exec(`INSERT INTO t VALUES (2, 'lost')`)
 		p.signal(syscall.SIGCONT)
-		p.exits(1, "max_slot_wal_keep_size", s.slot(), "pgsluice drop", "load.existing: truncate")
+		p.exits(1, "max_slot_wal_keep_size", s.slot(), "pgsluice resync")
 		s.startsAnew()
 	})
 }
