@@ -2,7 +2,6 @@ package replication
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -83,15 +82,6 @@ type Stream struct {
 	pinged  time.Time // when the server was asked whether it lives; zero when not
 }
 
-// source is a table of the stream: its relation and room for its tuples.
-type source struct {
-	relation *change.Relation
-	message  *RelationMessage
-	stale    bool // see Again
-	width    int
-	old, new []change.Datum
-}
-
 // beatEvery is how often the server hears from an idle reader. It gives up
 // after wal_sender_timeout, 60 s unless set; the shortest in use are a few
 // seconds.
@@ -142,10 +132,6 @@ func (c *Conn) reached(ctx context.Context, from change.LSN) error {
 		return fault.Retry(fmt.Errorf("the source is a standby that has got to %s, and the target has everything up to %s", system.Flushed, from))
 	}
 	return fault.Lost(fmt.Errorf("the source has lost log that the target has applied: it has got to %s, and the target to %s", system.Flushed, from), fault.Source)
-}
-
-func startFault(err error, slot string) error {
-	return postgres.Doing(err, "replicate from slot %s", slot)
 }
 
 // noticeFault takes a warning for what it is: from PostgreSQL 18 on the changes
@@ -222,7 +208,7 @@ func (s *Stream) Next(ctx context.Context, wait time.Duration) (*Event, error) {
 			s.asked, err = false, s.report(time.Now(), false)
 		}
 	case *pgproto3.ErrorResponse:
-		err = startFault(pgconn.ErrorResponseToPgError(m), s.options.Slot)
+		err = postgres.Doing(pgconn.ErrorResponseToPgError(m), "replicate from slot %s", s.options.Slot)
 	case *pgproto3.NoticeResponse:
 		err = noticeFault(pgconn.ErrorResponseToPgError((*pgproto3.ErrorResponse)(m)), s.options.Slot)
 	case *pgproto3.CopyDone, *pgproto3.CommandComplete, *pgproto3.ReadyForQuery:
@@ -278,158 +264,6 @@ const readsPerBeat = 1024
 func (s *Stream) backlog() bool {
 	const farBehind, small = time.Second, 512
 	return pgTime(s.sentAt).Sub(s.event.Time) > farBehind && s.size < small
-}
-
-func (s *Stream) copyData(ctx context.Context, data []byte) error {
-	s.size += (len(data) - s.size) / 64
-	r := &reader{b: data}
-	switch kind := r.u8(); kind {
-	case pglogrepl.PrimaryKeepaliveMessageByteID:
-		return s.keepalive(r)
-	case pglogrepl.XLogDataByteID:
-		r.take(16) // WAL start, WAL end
-		s.sentAt = r.u64()
-		if len(r.b) == 0 {
-			return fmt.Errorf("decode the replication stream: %w", errShort)
-		}
-		if err := s.message(ctx, r); err != nil {
-			return fmt.Errorf("decode the replication stream: %w", err)
-		}
-		return nil
-	default:
-		return fmt.Errorf("decode the replication stream: message of unknown kind %q", kind)
-	}
-}
-
-func (s *Stream) keepalive(r *reader) error {
-	end := change.LSN(r.u64())
-	r.u64() // the server's clock
-	reply := r.u8() != 0
-	if r.short {
-		return fmt.Errorf("decode a keepalive: %w", errShort)
-	}
-	if !s.inside {
-		s.event.Kind, s.event.End = Idle, end
-	}
-	s.asked = s.asked || reply
-	return nil
-}
-
-func (s *Stream) message(ctx context.Context, r *reader) error {
-	kind := r.u8()
-	switch kind {
-	case 'I', 'U', 'D':
-		return s.row(ctx, change.Op(kind), r)
-	case 'B':
-		s.commit, s.seq, s.inside = change.LSN(r.u64()), 0, true
-		s.event.Kind, s.event.Position, s.event.Time = Begin, change.Position{Commit: s.commit}, pgTime(r.u64())
-		s.xid = r.u32()
-	case 'C':
-		r.u8() // flags
-		commit, end := change.LSN(r.u64()), change.LSN(r.u64())
-		if commit != s.commit {
-			return fmt.Errorf("commit at %s in a transaction that commits at %s", commit, s.commit)
-		}
-		s.inside = false
-		s.event.Kind, s.event.End, s.event.Time = Commit, end, pgTime(r.u64())
-	case 'R':
-		return s.relation(ctx, r)
-	case 'T':
-		return s.truncate(ctx, r)
-	case 'Y', 'O', 'M': // type names, origin, logical messages
-	default:
-		return fmt.Errorf("message of unknown type %q", kind)
-	}
-	if r.short {
-		return errShort
-	}
-	return nil
-}
-
-func (s *Stream) relation(ctx context.Context, r *reader) error {
-	m, err := decodeRelation(r)
-	if err != nil {
-		return err
-	}
-	n := len(m.Columns)
-	t := &source{message: m, width: n, old: make([]change.Datum, n), new: make([]change.Datum, n)}
-	s.known[m.OID] = t
-	m.XID = s.xid
-	return s.resolve(ctx, t)
-}
-
-func (s *Stream) resolve(ctx context.Context, t *source) (err error) {
-	t.stale = false
-	t.message.Position = change.Position{Commit: s.commit, Seq: s.seq}
-	if t.relation, err = s.options.Resolve(ctx, t.message); err != nil {
-		return err
-	}
-	if t.relation != nil && len(t.relation.Columns) != t.width {
-		return fmt.Errorf("table %s is announced with %d columns and was resolved to %d", t.relation, t.width, len(t.relation.Columns))
-	}
-	return nil
-}
-
-// Again has Resolve asked again before the next row of a table, which the server
-// announces once: what is wanted of the table is something else now.
-func (s *Stream) Again(oid uint32) {
-	if t := s.known[oid]; t != nil {
-		t.stale = true
-	}
-}
-
-func (s *Stream) row(ctx context.Context, op change.Op, r *reader) error {
-	oid := r.u32()
-	t := s.known[oid]
-	if t == nil {
-		return fmt.Errorf("a row of table %d, which was not announced", oid)
-	}
-	if t.stale {
-		if err := s.resolve(ctx, t); err != nil {
-			return err
-		}
-	}
-	s.seq++
-	if t.relation == nil {
-		return nil
-	}
-	if err := decodeRow(r, op, &s.event.Row, t.old, t.new); err != nil {
-		return fmt.Errorf("a row of %s: %w", t.relation, err)
-	}
-	s.event.Kind = Row
-	s.event.Position = change.Position{Commit: s.commit, Seq: s.seq}
-	s.event.Row.Position, s.event.Row.Relation = s.event.Position, t.relation
-	return nil
-}
-
-func (s *Stream) truncate(ctx context.Context, r *reader) error {
-	n := int(r.u32())
-	r.u8() // CASCADE, RESTART IDENTITY
-	s.event.Relations = s.event.Relations[:0]
-	for range n {
-		v := r.take(4)
-		if v == nil {
-			return errShort
-		}
-		oid := binary.BigEndian.Uint32(v)
-		t := s.known[oid]
-		if t == nil {
-			return fmt.Errorf("TRUNCATE of table %d, which was not announced", oid)
-		}
-		if t.stale {
-			if err := s.resolve(ctx, t); err != nil {
-				return err
-			}
-		}
-		if t.relation != nil {
-			s.event.Relations = append(s.event.Relations, t.relation)
-		}
-	}
-	s.seq++
-	if len(s.event.Relations) > 0 {
-		s.event.Kind, s.event.Position = Truncated, change.Position{Commit: s.commit, Seq: s.seq}
-	}
-	return nil
 }
 
 // Close ends the stream and its connection. What is confirmed is sent first.
