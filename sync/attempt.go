@@ -29,8 +29,8 @@ type attempt struct {
 	made     []func(context.Context) error // what a first attempt has created so far, to be undone
 	noted    bool                          // a step of made forgets the pipeline
 	claim    claim
-	mark     string // the catalog's, when the attempt began
-	requests requests
+	mark     string        // the catalog's, when the attempt began
+	requests queue[string] // tables that somebody wants copied anew
 }
 
 // attempt runs one try of Run. The first of a process is the one that tries

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	stdsync "sync"
 	"time"
 
 	"github.com/pgsluice/pgsluice/internal/fault"
@@ -87,23 +86,7 @@ func (a *attempt) asked(request string) {
 		a.p.log.Warn("a request that nobody understands", "request", request)
 		return
 	}
-	a.requests.mu.Lock()
-	defer a.requests.mu.Unlock()
-	a.requests.resync = append(a.requests.resync, table)
-}
-
-// requests are what other processes have asked for and nobody has taken up.
-type requests struct {
-	mu     stdsync.Mutex
-	resync []string
-}
-
-func (r *requests) take() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	taken := r.resync
-	r.resync = nil
-	return taken
+	a.requests.put(table)
 }
 
 // requestResync is followed by a table's quoted name.

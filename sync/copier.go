@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	stdsync "sync"
-	"time"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/internal/fault"
@@ -21,52 +19,27 @@ type copier struct {
 	binary  bool // the stream's values are
 	perform func(ctx context.Context, errand func(context.Context) error) error
 
-	mu      stdsync.Mutex
-	wanted  []*joining
-	arrived []*joining
+	wanted  queue[*joining]
+	arrived queue[*joining] // the copier is done with
 	wake    chan struct{}
 }
 
 func (c *copier) want(j *joining) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.wanted = append(c.wanted, j)
+	c.wanted.put(j)
 	select {
 	case c.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (c *copier) arrive(j *joining) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.arrived = append(c.arrived, j)
-}
-
-func (c *copier) takeArrived() []*joining {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	arrived := c.arrived
-	c.arrived = nil
-	return arrived
-}
-
-func (c *copier) takeWanted() []*joining {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	wanted := c.wanted
-	c.wanted = nil
-	return wanted
-}
-
 // run copies what is wanted until the attempt ends. What can pass is tried again
 // here: it is no reason to stop the tables that stream.
 func (c *copier) run(ctx context.Context) error {
 	var todo []*joining
-	pause := firstPause
+	pause := newBackoff()
 	for {
 		if len(todo) == 0 {
-			pause = firstPause
+			pause = newBackoff()
 			select {
 			case <-c.wake:
 			case <-ctx.Done():
@@ -75,7 +48,7 @@ func (c *copier) run(ctx context.Context) error {
 				return errStopped
 			}
 		}
-		todo = append(todo, c.takeWanted()...)
+		todo = append(todo, c.wanted.take()...)
 		if len(todo) == 0 {
 			continue
 		}
@@ -97,15 +70,11 @@ func (c *copier) run(ctx context.Context) error {
 			todo = nil
 			continue
 		}
-		c.attempt.p.log.Warn("tables that are to join the stream were not copied; the copy begins again", "tables", len(todo), "error", err, "in", pause)
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-c.attempt.p.stop:
-			return errStopped
+		wait := pause.next()
+		c.attempt.p.log.Warn("tables that are to join the stream were not copied; the copy begins again", "tables", len(todo), "error", err, "in", wait)
+		if err := c.attempt.p.rest(ctx, wait); err != nil {
+			return err
 		}
-		pause = min(2*pause, lastPause)
 	}
 }
 
@@ -131,7 +100,7 @@ func (c *copier) failed(ctx context.Context, j *joining, why error) error {
 			t = a.tables[i]
 		}
 		j.table, j.err = nil, why
-		c.arrive(j)
+		c.arrived.put(j)
 		if t == nil { // it has nothing in the target
 			a.p.log.Error("a table cannot join the stream; the others go on", "table", j.name, "error", why, "hint", remedy(why))
 			state := apply.TableState{Relation: j.name, OID: j.oid, Phase: apply.Failed, Reason: why.Error(), Hint: remedy(why)}
@@ -235,7 +204,7 @@ func (r *round) describe(ctx context.Context, todo []*joining) (ready []*joining
 		if source == nil || j.name != source.Relation.String() {
 			p.log.Info("a table that was to join the stream is gone", "table", j.name)
 			j.gone = true
-			r.arrive(j)
+			r.arrived.put(j)
 			continue
 		}
 		t, own, err := r.own.describeTable(ctx, source, j.number, true)
@@ -379,7 +348,7 @@ func (r *round) copy(ctx context.Context, todo []*joining) error {
 			}
 			t.takeSkips(&t.state)
 			t.tries = j.tries
-			r.arrive(j)
+			r.arrived.put(j)
 		},
 	})
 }

@@ -33,8 +33,6 @@ type exchange struct {
 	errands chan errand
 	joins   int  // tables on their way into the stream
 	look    bool // the apply loop may be at its end
-	// looking: the end waits for a first look into the catalog. Gather loop only.
-	looking bool
 
 	// confirmed is what the gather loop may tell the source.
 	confirmed atomic.Uint64

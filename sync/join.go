@@ -106,7 +106,7 @@ func (g *gatherer) arrivals(ctx context.Context) error {
 			g.rejoin(r.table, r.why)
 		}
 	}
-	for _, j := range g.copier.takeArrived() {
+	for _, j := range g.copier.arrived.take() {
 		if err := g.arrive(ctx, j); err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"strings"
 	stdsync "sync"
 	"sync/atomic"
@@ -86,16 +85,11 @@ func (p *Pipeline) countersOf(name string) *counters {
 // errStopped ends an attempt that was asked to.
 var errStopped = errors.New("stopped")
 
-// Backoff between attempts: doubled from the first to the last, and a random
-// half of it, so that pipelines that fell together do not rise together.
-const (
-	firstPause = 500 * time.Millisecond
-	lastPause  = 30 * time.Second
-	// mostMoves bounds how often a start looks again at a source whose tables change.
-	mostMoves = 20
-	// steady is how long an attempt has to hold for the pauses to begin anew.
-	steady = time.Minute
-)
+// mostMoves bounds how often a start looks again at a source whose tables change.
+const mostMoves = 20
+
+// steady is how long an attempt has to hold for the pauses to begin anew.
+const steady = time.Minute
 
 // Run loads what is not loaded and then streams, until Stop, until the LSN the
 // configuration names, or until an error that trying again cannot mend. Tables
@@ -108,7 +102,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 // that trying again cannot mend. Tables that failed in an earlier process are
 // tried once, by the first.
 func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, bool) error) error {
-	pause := firstPause
+	pause := newBackoff()
 	retryFailed := true
 	for moved := 0; ; {
 		started := time.Now()
@@ -133,19 +127,17 @@ func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, boo
 		}
 		retryFailed = false
 		if time.Since(started) > steady {
-			pause, moved = firstPause, 0
+			pause, moved = newBackoff(), 0
 		}
-		wait := pause/2 + rand.N(pause/2)
+		wait := pause.next()
 		p.show(func(s *shown) { s.phase, s.lastError = Waiting, err.Error() })
-		p.log.Warn("the attempt ended; the next one begins from what the target remembers", "error", err, "in", wait.Round(time.Millisecond), "fix", fault.Hint(err))
-		select {
-		case <-time.After(wait):
-		case <-p.stop:
+		p.log.Warn("the attempt ended; the next one begins from what the target remembers", "error", err, "in", wait, "fix", fault.Hint(err))
+		switch err := p.rest(ctx, wait); {
+		case errors.Is(err, errStopped):
 			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		case err != nil:
+			return err
 		}
-		pause = min(2*pause, lastPause)
 	}
 }
 

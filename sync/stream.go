@@ -95,6 +95,7 @@ type gatherer struct {
 	inside  bool       // there is one
 	reached change.LSN // every transaction up to it is gathered
 	due     bool       // it is time to look around
+	looking bool       // the end waits for a first look into the catalog
 	// room, old and new are for a row without its excluded columns.
 	room     change.Row
 	left     change.Row // see gone
@@ -111,7 +112,7 @@ func newGatherer(a *attempt, binary bool, until change.LSN) *gatherer {
 	g.copier = &copier{attempt: a, binary: binary, perform: g.exchange.perform, wake: make(chan struct{}, 1)}
 	g.watcher = newWatcher(a)
 	if p.config.UntilCaughtUp {
-		g.exchange.looking = true
+		g.looking = true
 		g.exchange.joining()
 	}
 	for _, t := range a.tables {
@@ -240,8 +241,6 @@ func (g *gatherer) row(ctx context.Context, t *table, row *change.Row, at change
 	}
 	if t.project != nil {
 		row = g.projected(t, row)
-	} else {
-		row.Relation = t.announced.Relation
 	}
 	if row.OldFull && t.source.Partitioned {
 		row.OldFull = t.whole(row)

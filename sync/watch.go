@@ -188,8 +188,8 @@ func (g *gatherer) sighted(ctx context.Context) error {
 		}
 		g.discovered(source)
 	}
-	if g.exchange.looking { // what has to join is counted by now
-		g.exchange.looking = false
+	if g.looking { // what has to join is counted by now
+		g.looking = false
 		g.exchange.left()
 	}
 	return nil
