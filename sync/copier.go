@@ -91,25 +91,31 @@ func (c *copier) giveUp(ctx context.Context, todo []*joining, why error) error {
 // errOtherFormat ends an attempt: the stream's format is chosen when it begins.
 var errOtherFormat = fault.Retry(errors.New("a table has a column whose values are to be had as text only: the stream begins again in text"))
 
-// failed has the target remember that a table cannot join.
+// failed has the target remember that a table cannot join. It has arrived with that
+// once it is remembered: before, the next round tries it again.
 func (c *copier) failed(ctx context.Context, j *joining, why error) error {
 	return c.perform(ctx, func(ctx context.Context) error {
 		a := c.attempt
-		t := j.table
-		if i := a.index(j.number); t == nil && i >= 0 {
+		var t *table // nil where it has nothing in the target
+		state := apply.TableState{Relation: j.name, OID: j.oid}
+		if i := a.index(j.number); i >= 0 {
 			t = a.tables[i]
+			state = t.state
 		}
-		j.table, j.err = nil, why
-		c.arrived.put(j)
-		if t == nil { // it has nothing in the target
+		markFailed(&state, why)
+		if err := a.p.target.Remember(ctx, a.pipeline, state); err != nil {
+			return fmt.Errorf("remember the state of %s: %w", j.name, err)
+		}
+		if t == nil {
 			a.p.log.Error("a table cannot join the stream; the others go on", "table", j.name, "error", why, "hint", remedy(why))
-			state := apply.TableState{Relation: j.name, OID: j.oid, Phase: apply.Failed, Reason: why.Error(), Hint: remedy(why)}
-			return a.p.target.Remember(ctx, a.pipeline, state)
+		} else {
+			a.p.park(t, why)
+			a.before.Tables[t.name] = t.state
+			a.p.showTables(a.tables)
 		}
-		a.p.park(t, why)
-		a.enter(t)
-		a.before.Tables[t.name] = t.state
-		return a.p.target.Remember(ctx, a.pipeline, t.state)
+		j.err = why
+		c.arrived.put(j)
+		return nil
 	})
 }
 
@@ -312,7 +318,6 @@ func (r *round) prepare(ctx context.Context, todo []*joining) (ready []*joining,
 		case fault.Retryable(err) || ctx.Err() != nil:
 			return nil, err
 		default:
-			j.table = t
 			if err := r.failed(ctx, j, err); err != nil {
 				return nil, err
 			}

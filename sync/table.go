@@ -226,15 +226,19 @@ func (p *Pipeline) park(t *table, err error) {
 	p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", remedy(err))
 }
 
-// fail records in the state why the table stands still.
 func (t *table) fail(err error) {
 	t.parked.Store(true)
-	t.state.Phase = apply.Failed
+	markFailed(&t.state, err)
+}
+
+// markFailed records in a state why the table stands still.
+func markFailed(s *apply.TableState, err error) {
+	s.Phase = apply.Failed
 	var of *apply.TableError
 	if errors.As(err, &of) {
 		err = of.Err
 	}
-	t.state.Reason, t.state.Hint = err.Error(), remedy(err)
+	s.Reason, s.Hint = err.Error(), remedy(err)
 }
 
 // remedy is what to do about a table that failed. What a value can be made to is
