@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -50,6 +51,11 @@ func (s *scene) work(connections, accounts int, seed uint64) *workload {
 	})
 }
 
+// workPace is the least time from one transaction of a connection to its next. At
+// full speed the workloads of the tests that run at the same time would leave
+// the pipelines under test no processor, and what piles up has to be followed.
+const workPace = 4 * time.Millisecond
+
 func (s *scene) workOf(connections int, seed uint64, transaction func(*pgx.Conn, *rand.Rand) error) *workload {
 	s.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -60,7 +66,7 @@ func (s *scene) workOf(connections int, seed uint64, transaction func(*pgx.Conn,
 		conn := s.connect(s.name)
 		w.group.Go(func() error {
 			random := rand.New(rand.NewPCG(seed, uint64(n)))
-			for groupCtx.Err() == nil {
+			for pace := time.Tick(workPace); groupCtx.Err() == nil; <-pace {
 				if err := transaction(conn, random); err != nil && !passing(err) {
 					return err
 				}

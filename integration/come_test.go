@@ -81,13 +81,7 @@ func TestTheOthersGoOnWhileATableIsCopied(t *testing.T) {
 		s.exec(`CREATE TABLE stays (id int PRIMARY KEY, v text); CREATE TABLE again (id int PRIMARY KEY, v int); INSERT INTO stays VALUES (1, 'old'); INSERT INTO again SELECT n, n FROM generate_series(1, 100) n`)
 		s.catchUp()
 		var faulty *applytest.Faulty
-		r := s.start(func(p *plan) {
-			p.Workers = 1
-			p.wrap = func(target apply.Target) apply.Target {
-				faulty = applytest.NewFaulty(target, applytest.Fault{Method: applytest.Append, Nth: 30, Kind: applytest.Hold})
-				return faulty.Wrapped()
-			}
-		}).streaming()
+		r := s.start(faultsAt(&faulty, applytest.Fault{Method: applytest.Append, Nth: 30, Kind: applytest.Hold}), func(p *plan) { p.Workers = 1 }).streaming()
 		s.exec(`ALTER TABLE again ALTER v TYPE bigint USING v + 10000000000; CREATE TABLE comes (id int PRIMARY KEY, v text); INSERT INTO comes SELECT n, 'v' FROM generate_series(1, 1000) n`)
 		<-faulty.Held()
 		for n := 2; n < 20; n++ {

@@ -3,7 +3,6 @@ package integration
 import (
 	"testing"
 
-	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/apply/applytest"
 )
 
@@ -49,9 +48,7 @@ func TestTablesChangeInTheMiddleOfATransaction(t *testing.T) {
 	struck := func(kind applytest.Kind) func(*plan) {
 		return func(p *plan) {
 			p.MaxRows = 1
-			p.wrap = func(target apply.Target) apply.Target {
-				return applytest.NewFaulty(target, applytest.Fault{Method: applytest.Apply, Nth: 4, Kind: kind}, applytest.Fault{Method: applytest.Commit, Nth: 2, Kind: kind}).Wrapped()
-			}
+			faults(applytest.Fault{Method: applytest.Apply, Nth: 4, Kind: kind}, applytest.Fault{Method: applytest.Commit, Nth: 2, Kind: kind})(p)
 		}
 	}
 	settings := []struct {

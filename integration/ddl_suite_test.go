@@ -185,10 +185,7 @@ func generatedOf(s *scene, table string) []string {
 // then. It says whether that happened before it had everything.
 func (s *scene) cutOff(script ...applytest.Fault) bool {
 	s.Helper()
-	r := s.start(func(p *plan) {
-		p.UntilCaughtUp, p.MaxRows = true, 3
-		p.wrap = func(target apply.Target) apply.Target { return applytest.NewFaulty(target, script...).Wrapped() }
-	})
+	r := s.start(faults(script...), func(p *plan) { p.UntilCaughtUp, p.MaxRows = true, 3 })
 	defer r.abort()
 	struck := false
 	s.eventually("the run is cut off or ends", func() bool {

@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/apply/applytest"
 	"github.com/pgsluice/pgsluice/sync"
 )
@@ -53,11 +52,7 @@ func TestAColumnIsAddedOnceWhenACrashComesRightAfter(t *testing.T) {
 		for i, method := range []applytest.Method{applytest.Alter, applytest.Remember, applytest.Apply} {
 			// Something to apply, also where the run before got as far as it was to.
 			s.exec(`INSERT INTO t VALUES (%d, %d)`, 10+i, i)
-			err := s.tryCatchUp(func(p *plan) {
-				p.wrap = func(target apply.Target) apply.Target {
-					return applytest.NewFaulty(target, applytest.Fault{Method: method, Nth: 1, Kind: applytest.FailAfter, Err: errKilled}).Wrapped()
-				}
-			})
+			err := s.tryCatchUp(faults(applytest.Fault{Method: method, Nth: 1, Kind: applytest.FailAfter, Err: errKilled}))
 			if err == nil {
 				s.Fatalf("the run did not notice that %s failed", method)
 			}

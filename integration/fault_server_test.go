@@ -17,14 +17,16 @@ func (s *scene) ownSource(settings map[string]string) {
 	s.Helper()
 	shared := s.postgres
 	s.Cleanup(func() { s.postgres = shared })
-	s.postgres = s.startPostgres(sourcePassword, settings)
+	s.postgres = s.startPostgres(sandbox.PostgresOptions{Password: sourcePassword, Settings: settings})
 	s.execOn(s.connect(""), "CREATE DATABASE "+s.name)
 	s.source = s.connect(s.name)
 }
 
-func (s *scene) startPostgres(password string, settings map[string]string) *sandbox.Postgres {
+// startPostgres starts a server of the scene's major, which ends with the test.
+func (s *scene) startPostgres(options sandbox.PostgresOptions) *sandbox.Postgres {
 	s.Helper()
-	server, err := sandbox.StartPostgres(s.ctx, sandbox.PostgresOptions{Major: s.major, Password: password, Settings: settings})
+	options.Major = s.major
+	server, err := sandbox.StartPostgres(s.ctx, options)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -39,7 +41,7 @@ func (s *scene) startPostgres(password string, settings map[string]string) *sand
 // ownFamily gives the scene a PostgreSQL of its own as target.
 func (s *scene) ownFamily() *sandbox.Postgres {
 	s.Helper()
-	server := s.startPostgres(targetPassword, nil)
+	server := s.startPostgres(sandbox.PostgresOptions{Password: targetPassword})
 	f := standInOf(s.major)
 	f.host = server.Addr()
 	if err := f.administer(s.ctx, "postgres", fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", targetUser, targetPassword)); err != nil {
@@ -75,31 +77,38 @@ func TestASourceThatRestarts(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			onClickHouse(t, func(s *scene) {
 				s.ownSource(nil)
-				s.openBank(20_000)
-				source, through := s.slowly()
-				r := s.start(through)
-				again := func() {
-					before := s.attempts()
-					if err := restart(s, s.postgres); err != nil {
-						s.Fatal(err)
-					}
-					s.source = s.connect(s.name)
-					s.exec(`UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid <= 1000`)
-					s.fails(before)
-				}
-				r.at(sync.Loading)
-				again()
-				source.heal()
-				r.streaming()
-				r.here()
-				again()
-				r.streaming()
-				r.here()
-				r.halt()
-				s.equal(bankTables...)
+				s.livesThrough(func() error { return restart(s, s.postgres) })
 			})
 		})
 	}
+}
+
+// livesThrough has a server restart while the bank is copied, and while it is
+// streamed.
+func (s *scene) livesThrough(restart func() error) {
+	s.Helper()
+	s.openBank(20_000)
+	source, through := s.slowly()
+	r := s.start(through)
+	again := func() {
+		before := s.attempts()
+		if err := restart(); err != nil {
+			s.Fatal(err)
+		}
+		s.source = s.connect(s.name)
+		s.exec(`UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid <= 1000`)
+		s.fails(before)
+	}
+	r.at(sync.Loading)
+	again()
+	source.heal()
+	r.streaming()
+	r.here()
+	again()
+	r.streaming()
+	r.here()
+	r.halt()
+	s.equal(bankTables...)
 }
 
 // ofOwnTarget runs a test on a PostgreSQL that writes to another one, both of its own.
@@ -116,27 +125,7 @@ func TestATargetThatRestarts(t *testing.T) {
 	for how, restart := range restarts {
 		t.Run(how, func(t *testing.T) {
 			ofOwnTarget(t, func(s *scene, server *sandbox.Postgres) {
-				s.openBank(20_000)
-				source, through := s.slowly()
-				r := s.start(through)
-				again := func() {
-					before := s.attempts()
-					if err := restart(s, server); err != nil {
-						s.Fatal(err)
-					}
-					s.exec(`UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid <= 1000`)
-					s.fails(before)
-				}
-				r.at(sync.Loading)
-				again()
-				source.heal()
-				r.streaming()
-				r.here()
-				again()
-				r.streaming()
-				r.here()
-				r.halt()
-				s.equal(bankTables...)
+				s.livesThrough(func() error { return restart(s, server) })
 			})
 		})
 	}

@@ -17,11 +17,13 @@ func (s *scene) follows(source string) *process {
 	return p
 }
 
-// startsAnew does what the remedy for lost changes says.
-func (s *scene) startsAnew() {
+// resyncs does what the remedy for lost changes says.
+func (s *scene) resyncs() {
 	s.Helper()
-	s.command("drop").exits(0)
-	s.command("run", "--table", "public.*", "--existing", "truncate", "--until", "caught-up").exits(0)
+	s.command("resync").exits(0)
+	s.equal("t")
+	s.exec(`INSERT INTO t VALUES (6000, 'after')`)
+	s.command("run", "--table", "public.*", "--until", "caught-up").exits(0)
 	s.equal("t")
 }
 
@@ -33,12 +35,12 @@ func TestAPublicationThatIsDropped(t *testing.T) {
 		p := s.follows(s.sourceDSN())
 		s.exec(`DROP PUBLICATION pgsluice_%s`, s.name)
 		s.exec(`INSERT INTO t VALUES (2, 'not published')`)
-		p.exits(1, "publication", "pgsluice_"+s.name, "pgsluice drop", "load.existing: truncate")
+		p.exits(1, "publication", "pgsluice_"+s.name, "pgsluice resync")
 		// To make it anew brings nothing back, and is not taken for it.
 		s.exec(`CREATE PUBLICATION pgsluice_%s FOR TABLE t; INSERT INTO t VALUES (3, 'published')`, s.name)
-		s.command("run", "--table", "public.*", "--until", "caught-up").exits(1, "publication", "pgsluice drop")
+		s.command("run", "--table", "public.*", "--until", "caught-up").exits(1, "publication", "pgsluice resync")
 		s.is("rows from after the drop", s.count("t", "id > 1"), "0")
-		s.startsAnew()
+		s.resyncs()
 	})
 }
 
@@ -56,7 +58,7 @@ func TestASlotThatIsDroppedWhileItIsUsed(t *testing.T) {
 		})
 		s.exec(`INSERT INTO t VALUES (2, 'lost')`)
 		p.exits(1, "replication slot "+s.slot()+" is gone from the source", "pgsluice resync")
-		s.startsAnew()
+		s.resyncs()
 	})
 }
 
@@ -76,7 +78,7 @@ func TestASlotThatIsInvalidated(t *testing.T) {
 		s.exec(`INSERT INTO t VALUES (2, 'lost')`)
 		p.signal(syscall.SIGCONT)
 		p.exits(1, "max_slot_wal_keep_size", s.slot(), "pgsluice resync")
-		s.startsAnew()
+		s.resyncs()
 	})
 }
 

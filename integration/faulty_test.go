@@ -15,13 +15,24 @@ type ctxt = context.Context
 // errKilled ends a run as a crash would: nothing tries again.
 var errKilled = fault.Permanent(errors.New("killed by the test"), "")
 
-// failingAt makes the nth Apply fail for good after it has written.
-func failingAt(nth int) func(*plan) {
+// faults puts a script of faults in front of the target.
+func faults(script ...applytest.Fault) func(*plan) {
+	return faultsAt(new(*applytest.Faulty), script...)
+}
+
+// faultsAt is the same where the test asks what the calls have come to.
+func faultsAt(at **applytest.Faulty, script ...applytest.Fault) func(*plan) {
 	return func(p *plan) {
 		p.wrap = func(target apply.Target) apply.Target {
-			return applytest.NewFaulty(target, applytest.Fault{Method: applytest.Apply, Nth: nth, Kind: applytest.FailAfter, Err: errKilled}).Wrapped()
+			*at = applytest.NewFaulty(target, script...)
+			return (*at).Wrapped()
 		}
 	}
+}
+
+// failingAt makes the nth Apply fail for good after it has written.
+func failingAt(nth int) func(*plan) {
+	return faults(applytest.Fault{Method: applytest.Apply, Nth: nth, Kind: applytest.FailAfter, Err: errKilled})
 }
 
 // inPlaceOf gives what stands in a target's place the abilities that are to be

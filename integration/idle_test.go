@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/apply/applytest"
 )
 
@@ -38,13 +37,7 @@ func TestKeepalivesAreAnsweredWhileTheTargetIsHeld(t *testing.T) {
 		s.catchUp()
 		s.exec(`ALTER DATABASE %s SET wal_sender_timeout = '2s'`, s.name)
 		var faulty *applytest.Faulty
-		r := s.start(func(p *plan) {
-			p.MaxRows = 10
-			p.wrap = func(target apply.Target) apply.Target {
-				faulty = applytest.NewFaulty(target, applytest.Fault{Method: applytest.Apply, Nth: 3, Kind: applytest.Hold})
-				return faulty.Wrapped()
-			}
-		}).streaming()
+		r := s.start(faultsAt(&faulty, applytest.Fault{Method: applytest.Apply, Nth: 3, Kind: applytest.Hold}), func(p *plan) { p.MaxRows = 10 }).streaming()
 		sender := s.ask(`SELECT active_pid FROM pg_replication_slots WHERE slot_name = '%s'`, s.slot())
 		// More than two batches hold, so that the reader has to stop reading.
 		s.exec(`INSERT INTO t SELECT n, repeat('v', 1000) FROM generate_series(1, 2000) n`)

@@ -18,9 +18,7 @@ func TestACopyThatReplacesAnotherCanBeCutShort(t *testing.T) {
 	cut := func(nth int) func(*plan) {
 		return func(p *plan) {
 			p.Workers, p.UntilCaughtUp = 1, true
-			p.wrap = func(target apply.Target) apply.Target {
-				return applytest.NewFaulty(target, applytest.Fault{Method: applytest.Load, Nth: nth, Kind: applytest.Reject, Err: errKilled}).Wrapped()
-			}
+			faults(applytest.Fault{Method: applytest.Load, Nth: nth, Kind: applytest.Reject, Err: errKilled})(p)
 		}
 	}
 	kinds := []struct {

@@ -31,14 +31,12 @@ var rhythms = []rhythm{
 	{name: "one transaction in batches of one row", together: true, settle: func(p *plan) { p.MaxRows = 1 }},
 	{name: "failing after each write", settle: func(p *plan) {
 		p.MaxRows = 3
-		p.wrap = func(target apply.Target) apply.Target {
-			var script []applytest.Fault
-			for _, nth := range []int{1, 3} {
-				script = append(script, applytest.Fault{Method: applytest.Apply, Nth: nth, Kind: applytest.FailAfter},
-					applytest.Fault{Method: applytest.Commit, Nth: nth, Kind: applytest.FailAfter})
-			}
-			return applytest.NewFaulty(target, script...).Wrapped()
+		var script []applytest.Fault
+		for _, nth := range []int{1, 3} {
+			script = append(script, applytest.Fault{Method: applytest.Apply, Nth: nth, Kind: applytest.FailAfter},
+				applytest.Fault{Method: applytest.Commit, Nth: nth, Kind: applytest.FailAfter})
 		}
+		faults(script...)(p)
 	}},
 }
 

@@ -97,13 +97,7 @@ func TestALoadThatWasStoppedGoesOnWithTheMissingTables(t *testing.T) {
 	onEveryMajor(t, 12, func(s *scene) {
 		s.exec(four)
 		var faulty *applytest.Faulty
-		r := s.begin((*sync.Pipeline).Load, func(p *plan) {
-			p.Workers = 1
-			p.wrap = func(target apply.Target) apply.Target {
-				faulty = applytest.NewFaulty(target, applytest.Fault{Method: applytest.Finish, Nth: 2, Kind: applytest.Hold})
-				return faulty.Wrapped()
-			}
-		})
+		r := s.begin((*sync.Pipeline).Load, faultsAt(&faulty, applytest.Fault{Method: applytest.Finish, Nth: 2, Kind: applytest.Hold}), func(p *plan) { p.Workers = 1 })
 		<-faulty.Held() // the second table's last rows, while the third may be under way
 		r.Stop()
 		s.eventually("the load notices", func() bool { return strings.Contains(s.logged.String(), "stopping after the chunks in hand") })

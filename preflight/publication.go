@@ -194,7 +194,7 @@ func (l *look) slot(ctx context.Context) error {
 			drop+"  -- if nobody needs it; or choose another source.slot: pgsluice needs one for pgoutput in the source's database")
 	case slot.Lost:
 		l.refuse("slot", "", fmt.Sprintf("replication slot %s is lost: the source has removed log that it needs", l.Slot),
-			drop+"  -- and `pgsluice drop`; then run with load.existing: truncate, which loads everything anew")
+			drop+"  -- and "+fault.LostRemedy)
 	case slot.Active:
 		l.warn("slot", "", fmt.Sprintf("replication slot %s is in use by server process %s: another pgsluice runs this pipeline, or one that was cut off is still known to the server", l.Slot, slot.ActivePID),
 			fmt.Sprintf("SELECT pg_catalog.pg_terminate_backend(%s);  -- if it is not this pipeline's own", slot.ActivePID))

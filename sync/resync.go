@@ -46,16 +46,11 @@ func (p *Pipeline) toResync(state apply.State, names []string) ([]string, error)
 		return nil, fault.Precondition(fmt.Errorf("pipeline %s does not stream: the target knows of no slot of it", p.config.Name),
 			"`pgsluice run` begins one; a one-shot load is done anew by `pgsluice load --existing truncate`")
 	}
-	var known, missing []string
-	for name, t := range state.Tables {
-		if !t.Left {
-			known = append(known, name)
-		}
-	}
-	slices.Sort(known)
+	known := followed(state)
 	if len(names) == 0 {
 		return known, nil
 	}
+	var missing []string
 	for _, name := range names {
 		if !slices.Contains(known, name) {
 			missing = append(missing, name)
@@ -64,7 +59,19 @@ func (p *Pipeline) toResync(state apply.State, names []string) ([]string, error)
 	if len(missing) > 0 {
 		return nil, fault.Usage(fmt.Errorf("pipeline %s has no table %s", p.config.Name, strings.Join(missing, ", ")), "its tables are "+strings.Join(known, ", "))
 	}
-	return names, nil
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// followed names a state's tables, sorted, without those that have left.
+func followed(state apply.State) (names []string) {
+	for name, t := range state.Tables {
+		if !t.Left {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // askForResync has whoever runs the pipeline copy the tables, or else, where mine
@@ -101,7 +108,10 @@ func (p *Pipeline) markForResync(ctx context.Context, state apply.State, names [
 	if err != nil {
 		return err
 	}
-	if !usable {
+	// All of them need nothing of what the slot keeps, and whether it can be gone on
+	// from is not always to be seen: behind the drop of its publication it decodes
+	// nothing any more, though there is a publication of that name again.
+	if !usable || state.Pipeline.OwnsSlot && len(names) == len(followed(state)) {
 		return p.startOver(ctx, state)
 	}
 	var tables []apply.TableState
@@ -237,10 +247,7 @@ func (p *Pipeline) awaitResync(ctx context.Context, before apply.State, names []
 // exactly selects the tables of a state.
 func exactly(state apply.State) ([]snapshot.Pattern, error) {
 	var patterns []snapshot.Pattern
-	for name, t := range state.Tables {
-		if t.Left {
-			continue
-		}
+	for _, name := range followed(state) {
 		p, err := snapshot.ParsePattern(name)
 		if err != nil {
 			return nil, err

@@ -57,7 +57,7 @@ func (a *attempt) findSlot(ctx context.Context) (*replication.Slot, error) {
 		return nil, fault.Precondition(fmt.Errorf("replication slot %s is one for plugin %q in database %q", name, slot.Plugin, slot.Database),
 			"choose another source.slot: pgsluice needs one for pgoutput in the source's database")
 	case slot.Lost:
-		return nil, fault.Permanent(fmt.Errorf("replication slot %s is lost: the source has removed log that it needs (max_slot_wal_keep_size)", name), lostRemedy)
+		return nil, fault.Permanent(fmt.Errorf("replication slot %s is lost: the source has removed log that it needs (max_slot_wal_keep_size)", name), fault.LostRemedy)
 	case slot.Active:
 		return nil, fault.Retry(fault.Advise(fmt.Errorf("replication slot %s is in use by server process %s", name, slot.ActivePID),
 			"another pgsluice runs this pipeline, or one that was cut off is still known to the server until wal_sender_timeout passes"))
@@ -78,8 +78,6 @@ func (a *attempt) behind(ctx context.Context, slot *replication.Slot) error {
 	return err
 }
 
-const lostRemedy = "`pgsluice resync` makes a new slot and copies all tables anew"
-
 // continues says whether the slot, nil for none, is the one that the pipeline
 // stands on, where it stands.
 func (a *attempt) continues(slot *replication.Slot) error {
@@ -89,7 +87,7 @@ func (a *attempt) continues(slot *replication.Slot) error {
 		return fault.Usage(fmt.Errorf("pipeline %s has stood on slot %s, and the configuration now names %s", a.p.config.Name, a.pipeline.Slot, name),
 			"name the old slot, or drop the pipeline with `pgsluice drop`")
 	case slot == nil && watermark != 0:
-		return fault.Permanent(fmt.Errorf("replication slot %s is gone from the source, and with it the changes since %s", name, watermark), lostRemedy)
+		return fault.Permanent(fmt.Errorf("replication slot %s is gone from the source, and with it the changes since %s", name, watermark), fault.LostRemedy)
 	case slot == nil:
 		return nil
 	case a.pipeline.Slot == "" && !a.p.config.SlotNamed:
@@ -97,7 +95,7 @@ func (a *attempt) continues(slot *replication.Slot) error {
 			"if it is left over, remove it with `pgsluice drop`; if another pipeline uses it, choose another --name; to take it over, name it as source.slot")
 	case watermark != 0 && slot.Confirmed > watermark && !slot.Active: // else it is on its way
 		return fault.Permanent(fmt.Errorf("replication slot %s has been moved to %s, past the target's watermark %s: the changes between were taken by somebody else",
-			name, slot.Confirmed, watermark), lostRemedy)
+			name, slot.Confirmed, watermark), fault.LostRemedy)
 	}
 	return nil
 }

@@ -187,12 +187,12 @@ var Classes = []Class{
 	},
 	{
 		Name: "slot_gone", What: "the slot was dropped, and with it the changes since the watermark", Policy: PolicyStop,
-		Remedy: lostRemedy,
+		Remedy: LostRemedy,
 		signs:  texts(Source, "42704", "replication slot"),
 	},
 	{
 		Name: "slot_lost", What: "the source has removed log that the slot needs (max_slot_wal_keep_size), or has invalidated the slot", Policy: PolicyStop,
-		Remedy: "the source no longer has the log this slot stands on (see max_slot_wal_keep_size): " + lostRemedy,
+		Remedy: "the source no longer has the log this slot stands on (see max_slot_wal_keep_size): " + LostRemedy,
 		signs: signs(
 			texts(Source, "55000", "can no longer get changes from replication slot", "can no longer access replication slot",
 				"cannot read from logical replication slot", "cannot be changed: it has been invalidated"),
@@ -202,12 +202,12 @@ var Classes = []Class{
 	},
 	{
 		Name: "log_lost", What: "a failover, or a backup that was put back, has lost transactions that the target has applied", Policy: PolicyStop,
-		Remedy: "the target holds rows that the source has lost: " + lostRemedy + "; synchronized_standby_slots keeps a failover from losing what was read",
+		Remedy: "the target holds rows that the source has lost: " + LostRemedy + "; synchronized_standby_slots keeps a failover from losing what was read",
 		signs:  texts(Source, "", "the source has lost log that the target has applied"),
 	},
 	{
 		Name: "publication", What: "the publication was dropped: changes made without it are not to be had", Policy: PolicyStop,
-		Remedy: "the changes that were made while there was no publication are not in the stream: " + lostRemedy,
+		Remedy: "the changes that were made while there was no publication are not in the stream: " + LostRemedy,
 		signs: signs(
 			texts(Source, "42704", "publication"),
 			texts(Source, "55000", "skipped loading publication"),
@@ -223,7 +223,8 @@ var Classes = []Class{
 	},
 }
 
-const lostRemedy = "drop the pipeline with `pgsluice drop` and start it again with load.existing: truncate; its tables are then loaded anew"
+// LostRemedy is for changes that are not to be had any more.
+const LostRemedy = "`pgsluice resync` makes a new slot and copies all tables anew"
 
 // unknown is every other answer of a server. It is to a statement, and a
 // statement of rows is about one table.
