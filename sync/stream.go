@@ -11,6 +11,7 @@ import (
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/replication"
+	"github.com/pgsluice/pgsluice/snapshot"
 )
 
 // errCaughtUp ends a stream that has got to where it was to end.
@@ -96,6 +97,9 @@ type gatherer struct {
 	reached change.LSN // every transaction up to it is gathered
 	due     bool       // it is time to look around
 	looking bool       // the end waits for a first look into the catalog
+	// undecided are leaf partitions that the last sighting has shown, of tables whose
+	// files are not taken up before their rows are read.
+	undecided []snapshot.Leaf
 	// room, old and new are for a row without its excluded columns.
 	room     change.Row
 	left     change.Row // see gone

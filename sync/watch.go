@@ -26,6 +26,8 @@ type watcher struct {
 	seen *sighting
 	// afresh: the next look counts though nothing has changed since the last.
 	afresh bool
+	leaves map[uint32]leafRead // by OID
+	wake   chan struct{}       // it is not to wait for its time
 }
 
 // sighting is what the catalog has shown as it was at an LSN.
@@ -35,7 +37,7 @@ type sighting struct {
 	at        change.LSN
 }
 
-func newWatcher(a *attempt) *watcher { return &watcher{attempt: a} }
+func newWatcher(a *attempt) *watcher { return &watcher{attempt: a, wake: make(chan struct{}, 1)} }
 
 // run looks until the attempt ends. A look that fails is no reason to stop.
 func (w *watcher) run(ctx context.Context) error {
@@ -53,7 +55,9 @@ func (w *watcher) run(ctx context.Context) error {
 		if w.asked() {
 			mark = ""
 		}
-		conn, mark, err = w.look(ctx, conn, mark)
+		if conn, mark, err = w.look(ctx, conn, mark); err == nil {
+			err = w.readLeaves(ctx, conn)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -67,6 +71,7 @@ func (w *watcher) run(ctx context.Context) error {
 		failing = err != nil
 		select {
 		case <-ticker.C:
+		case <-w.wake:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-w.attempt.p.stop:
@@ -159,6 +164,7 @@ func (g *gatherer) sighted(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
+	g.undecided = nil
 	there := map[uint32]*snapshot.Table{}
 	for _, source := range s.tables {
 		there[source.Relation.OID] = source
@@ -188,7 +194,8 @@ func (g *gatherer) sighted(ctx context.Context) error {
 		}
 		g.discovered(source)
 	}
-	if g.looking { // what has to join is counted by now
+	unread := g.watcher.toRead(g.undecided)
+	if g.looking && !unread { // what has to join is counted by now
 		g.looking = false
 		g.exchange.left()
 	}
@@ -250,12 +257,11 @@ func (g *gatherer) compare(ctx context.Context, t *table, source *snapshot.Table
 		return nil
 	}
 	if source.Partitioned {
-		why, err := g.partitionsMoved(ctx, t, source)
-		if err != nil {
-			return err
-		}
-		if why != "" {
+		switch why, undecided := g.partitionsMoved(t, source); {
+		case why != "":
 			g.rejoin(t, why)
+			return nil
+		case undecided:
 			return nil
 		}
 	}
@@ -328,49 +334,4 @@ func (t *table) keyIs(r *change.Relation) bool {
 		}
 	}
 	return true
-}
-
-// partitionsMoved says why a partitioned table has to be copied anew, if it has.
-// Rows of partitions that were attached, detached or emptied come and go without a
-// word in the log. One that was made as a partition has brought none.
-func (g *gatherer) partitionsMoved(ctx context.Context, t *table, source *snapshot.Table) (string, error) {
-	known := map[uint32]apply.File{}
-	for _, f := range t.files {
-		known[f.OID] = f
-	}
-	for _, l := range source.Leaves {
-		name := &change.Relation{Schema: l.Schema, Name: l.Name}
-		was, ok := known[l.OID]
-		delete(known, l.OID)
-		switch {
-		case ok && was.Number != l.File:
-			return fmt.Sprintf("partition %s of table %s was emptied or rewritten", name, t.name), nil
-		case ok && was.Place != l.Place:
-			return fmt.Sprintf("partition %s of table %s was detached, and attached again", name, t.name), nil
-		case ok || l.Foreign:
-			continue
-		case l.Attached:
-			return fmt.Sprintf("partition %s was attached to table %s", name, t.name), nil
-		}
-		filled, err := g.attempt.catalog.MadeFilled(ctx, l)
-		if err != nil && fault.Retryable(err) {
-			return "", err
-		}
-		if filled || err != nil {
-			return fmt.Sprintf("partition %s of table %s may have been attached with rows in it", name, t.name), nil
-		}
-	}
-	if len(known) > 0 {
-		return fmt.Sprintf("%d partitions of table %s were detached or dropped", len(known), t.name), nil
-	}
-	g.file(t, source)
-	return "", nil
-}
-
-// file takes up where a table's rows are kept now.
-func (g *gatherer) file(t *table, source *snapshot.Table) {
-	if files := filesOf(source); !slices.Equal(files, t.files) {
-		t.files = files
-		g.exchange.turn(turn{kind: moves, table: t, files: files})
-	}
 }
