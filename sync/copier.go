@@ -144,12 +144,23 @@ type round struct {
 	// own has connections and tables of the round's; what is shown and remembered is
 	// the attempt's.
 	own *attempt
+	// changed is why tables begin again that were left out; nil for none.
+	changed error
 }
 
-func (c *copier) round(ctx context.Context, todo []*joining) (err error) {
-	p := c.attempt.p
-	r := &round{copier: c, own: &attempt{p: p, system: c.attempt.system}}
+// round takes tables as far as it can; those that have changed meanwhile are left to
+// the next, for which its error is the reason.
+func (c *copier) round(ctx context.Context, todo []*joining) error {
+	r := &round{copier: c, own: &attempt{p: c.attempt.p, system: c.attempt.system}}
 	defer r.own.closeSource(ctx)
+	if err := r.run(ctx, todo); err != nil {
+		return err
+	}
+	return r.changed
+}
+
+func (r *round) run(ctx context.Context, todo []*joining) (err error) {
+	p := r.own.p
 	if r.own.sql, err = p.source.Connect(ctx); err != nil {
 		return err
 	}
@@ -242,7 +253,7 @@ func (r *round) publish(ctx context.Context, todo []*joining) (ready []*joining,
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	err = r.publishAll(ctx, conn, todo)
-	if err == nil || fault.Retryable(err) || ctx.Err() != nil {
+	if err == nil || fault.Retryable(err) && !isChanged(err) || ctx.Err() != nil {
 		return todo, err
 	}
 	for _, j := range todo {
@@ -250,6 +261,8 @@ func (r *round) publish(ctx context.Context, todo []*joining) (ready []*joining,
 		switch {
 		case err == nil:
 			ready = append(ready, j)
+		case isChanged(err) && ctx.Err() == nil:
+			r.changed = err
 		case fault.Retryable(err) || ctx.Err() != nil:
 			return nil, err
 		default:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	stdsync "sync"
 
 	"github.com/pgsluice/pgsluice/apply"
@@ -24,7 +25,8 @@ type copyOf struct {
 	perform func(ctx context.Context, errand func(context.Context) error) error
 	// through is called for each table that is copied, or parked, nil for nobody,
 	// by who performs. What it copies joins a stream then, and is still being copied as
-	// far as the target is told.
+	// far as the target is told. One that changes meanwhile is left out then, and the
+	// others go on.
 	through func(*table)
 }
 
@@ -39,6 +41,16 @@ type loader struct {
 	outcomes chan outcome
 	// oldest is the horizon of the snapshot; 0 where no copy could be gone on with.
 	oldest uint64
+	// todo are the tables that are not begun, queue the chunks of the one that is which
+	// nobody has, open how many of a table's are not through, underway how many workers
+	// have.
+	todo     []*table
+	queue    []task
+	open     map[*table]int
+	underway int
+	// out are the tables that were left out, changed why the last of them was.
+	out     map[*table]bool
+	changed error
 }
 
 type task struct {
@@ -53,18 +65,26 @@ type outcome struct {
 	chunk snapshot.Chunk
 }
 
-// load copies tables. One that fails on its own is parked and the others go on.
+// load copies tables. One that fails on its own is parked and the others go on. That
+// tables were left out is an error, once the others are through.
 func (a *attempt) load(ctx context.Context, todo []*table, c copyOf) error {
 	mark, err := a.catalog.Mark(ctx)
 	if err != nil {
 		return err
 	}
-	if err := a.unmoved(ctx, todo); err != nil {
+	todo, moved, err := a.apart(ctx, todo)
+	switch {
+	case err != nil:
 		return err
+	case moved != nil && (c.through == nil || len(todo) == 0):
+		return moved
 	}
 	p := a.p
 	p.log.Info("copying tables", "tables", len(todo), "consistent_point", c.at.String(), "workers", p.config.Workers)
-	l := &loader{copyOf: c, p: p, attempt: a, mark: mark, tasks: make(chan task), outcomes: make(chan outcome)}
+	l := &loader{
+		copyOf: c, p: p, attempt: a, mark: mark, tasks: make(chan task), outcomes: make(chan outcome),
+		todo: todo, open: map[*table]int{}, out: map[*table]bool{}, changed: moved,
+	}
 	if l.oldest, err = l.horizon(ctx); err != nil {
 		return err
 	}
@@ -74,12 +94,15 @@ func (a *attempt) load(ctx context.Context, todo []*table, c copyOf) error {
 	for range p.config.Workers {
 		workers.Go(func() { newWorker(l).run(ctx) })
 	}
-	err = l.run(ctx, todo)
+	err = l.run(ctx)
 	if err != nil && !errors.Is(err, errStopped) {
 		cancel()
 	}
 	close(l.tasks)
 	workers.Wait()
+	if err == nil {
+		err = l.changed
+	}
 	return err
 }
 
@@ -108,36 +131,17 @@ func withoutParked(tables []*table) []*table {
 }
 
 // run hands out chunks and gathers outcomes until every table is through.
-func (l *loader) run(ctx context.Context, todo []*table) error {
-	var queue []task
-	open := map[*table]int{} // chunks that are not through yet
-	underway := 0
+func (l *loader) run(ctx context.Context) error {
 	stop, stopping := l.p.stop, false
 	for {
-		if len(queue) == 0 && len(todo) > 0 {
-			t := todo[0]
-			todo = todo[1:]
-			if err := l.begin(ctx, t); err != nil {
-				return err
-			}
-			chunks := snapshot.Chunks(t.source, l.attempt.catalog.Version, l.p.config.ChunkBytes)
-			t.leftOver(chunks)
-			for _, c := range chunks {
-				queue = append(queue, task{table: t, into: t.prepared, chunk: c})
-			}
-			open[t] = len(queue)
-			if len(queue) == 0 { // a partitioned table without partitions
-				if err := l.end(ctx, t); err != nil {
-					return err
-				}
-				continue
-			}
+		if err := l.fill(ctx); err != nil {
+			return err
 		}
 		var next chan task
 		var first task
-		if len(queue) > 0 {
-			next, first = l.tasks, queue[0]
-		} else if underway == 0 {
+		if len(l.queue) > 0 {
+			next, first = l.tasks, l.queue[0]
+		} else if l.underway == 0 {
 			if stopping {
 				return errStopped
 			}
@@ -145,21 +149,55 @@ func (l *loader) run(ctx context.Context, todo []*table) error {
 		}
 		select {
 		case next <- first:
-			queue = queue[1:]
-			underway++
+			l.queue = l.queue[1:]
+			l.underway++
 		case o := <-l.outcomes:
-			underway--
-			open[o.table]--
-			if err := l.settle(ctx, o, open[o.table] == 0); err != nil {
+			l.underway--
+			l.open[o.table]--
+			if err := l.leaveOut(o.table, l.settle(ctx, o)); err != nil {
 				return err
 			}
 		case <-stop:
 			l.p.log.Info("stopping after the chunks in hand; the same command goes on with the tables that are not whole")
-			queue, todo, stop, stopping = nil, nil, nil, true
+			l.queue, l.todo, stop, stopping = nil, nil, nil, true
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// fill begins the next table when all chunks of the one before are handed out.
+func (l *loader) fill(ctx context.Context) error {
+	for len(l.queue) == 0 && len(l.todo) > 0 {
+		t := l.todo[0]
+		l.todo = l.todo[1:]
+		if err := l.begin(ctx, t); err != nil {
+			return err
+		}
+		chunks := snapshot.Chunks(t.source, l.attempt.catalog.Version, l.p.config.ChunkBytes)
+		t.leftOver(chunks)
+		for _, c := range chunks {
+			l.queue = append(l.queue, task{table: t, into: t.prepared, chunk: c})
+		}
+		l.open[t] = len(chunks)
+		if len(chunks) == 0 { // a partitioned table without partitions
+			if err := l.leaveOut(t, l.end(ctx, t)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// leaveOut takes out a table that has changed, where the others go on without it. What
+// is left of the error is what ends the copy of all.
+func (l *loader) leaveOut(t *table, err error) error {
+	if l.through == nil || !isChanged(err) {
+		return err
+	}
+	l.out[t], l.changed = true, err
+	l.queue = slices.DeleteFunc(l.queue, func(of task) bool { return of.table == t })
+	return nil
 }
 
 // begin remembers that rows of the table are about to be written, so that a
@@ -277,14 +315,14 @@ func (l *loader) remember(ctx context.Context, t *table) error {
 	return nil
 }
 
-// settle takes note of a chunk; last says that it was its table's last.
-func (l *loader) settle(ctx context.Context, o outcome, last bool) error {
+// settle takes note of a chunk.
+func (l *loader) settle(ctx context.Context, o outcome) error {
 	t := o.table
 	var of *apply.TableError
 	switch {
-	case o.err == nil && t.parked.Load():
+	case l.out[t], o.err == nil && t.parked.Load():
 		return nil
-	case o.err == nil && !last:
+	case o.err == nil && l.open[t] > 0:
 		return l.noteDone(ctx, o)
 	case o.err == nil:
 		return l.end(ctx, t)

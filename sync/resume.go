@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
 
@@ -100,13 +99,4 @@ func (g *gatherer) gone(row *change.Row) (*change.Row, bool) {
 	g.left = *row
 	g.left.Op, g.left.New = change.Delete, nil
 	return &g.left, true
-}
-
-// unmovedSince sees that a table whose copy is gone on with still lies where it
-// lay.
-func (t *table) unmovedSince(now *snapshot.Table) error {
-	if len(t.state.Done) > 0 && !slices.Equal(t.state.Files, filesOf(now)) {
-		return fmt.Errorf("the rows of table %s were rewritten while its copy was being gone on with", t.name)
-	}
-	return nil
 }

@@ -30,6 +30,7 @@ type simHistory struct {
 	memory *applytest.Memory
 	exact  *applytest.Transactions // over memory; nil where the target has none
 	keys   int                     // how many different there are
+	at     func(what string)       // see simProcess
 	*rand.Rand
 
 	checking  stdsync.Mutex
@@ -67,10 +68,15 @@ func (h *simHistory) trace(format string, args ...any) {
 	h.lines = append(h.lines, line)
 }
 
-func (h *simHistory) run() {
+// begin is before anything happens.
+func (h *simHistory) begin() {
 	h.started = time.Now()
 	h.Rand = rand.New(rand.NewPCG(h.seed, 1))
 	h.mayFail, h.altered, h.tornAt = map[uint32]bool{}, map[string]bool{}, map[uint32]change.LSN{}
+}
+
+func (h *simHistory) run() {
+	h.begin()
 	h.keys = 2 + h.IntN(12)
 	h.source = newSimSource([]int{130004, 140002, 150001, 180000}[h.IntN(4)])
 	h.memory = &applytest.Memory{Refuse: h.refuse, Print: func(_ *change.Type, d change.Datum) string { return string(d.Bytes) }}
@@ -115,7 +121,7 @@ func (h *simHistory) randomConfig() Config {
 // closed.
 func (h *simHistory) start(life uint64, trouble simTrouble) (p *Pipeline, process *simProcess, done chan error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	process = &simProcess{seed: h.seed, life: life, trouble: trouble, cancel: cancel, trace: h.trace}
+	process = &simProcess{seed: h.seed, life: life, trouble: trouble, cancel: cancel, trace: h.trace, at: h.at}
 	p = New(h.config, h.target(process, h.script(life, trouble)))
 	p.source = &simClient{simSource: h.source, process: process, confirming: h.confirming, torn: h.torn}
 	done = make(chan error, 1)

@@ -26,6 +26,8 @@ type simProcess struct {
 	calls      atomic.Int64
 	dead       atomic.Bool
 	trace      func(format string, args ...any)
+	// at is told of every call, before it has an effect; nil for nobody.
+	at func(what string)
 }
 
 // simTrouble is how often things go wrong, in thousandths of all calls.
@@ -40,6 +42,9 @@ type simTrouble struct {
 // the process. after, when it is not nil, comes behind the effect.
 func (p *simProcess) step(ctx context.Context, what string, breakable bool) (after func() error, err error) {
 	n := p.calls.Add(1)
+	if p.at != nil {
+		p.at(what)
+	}
 	if p.dead.Load() {
 		return nil, errKilled
 	}

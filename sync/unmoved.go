@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -10,6 +11,21 @@ import (
 	"github.com/pgsluice/pgsluice/replication"
 	"github.com/pgsluice/pgsluice/snapshot"
 )
+
+// changedError is of a table that was altered, or has gone, while it was looked at or
+// copied: it is to be looked at again, and nobody is at fault.
+type changedError struct{ error }
+
+func (e changedError) Unwrap() error { return e.error }
+
+func changed(format string, args ...any) error {
+	return fault.Retry(changedError{fmt.Errorf(format, args...)})
+}
+
+func isChanged(err error) bool {
+	var e changedError
+	return errors.As(err, &e)
+}
 
 // narrowed is narrowTables where a fault can be that a table was altered since it
 // was described: then it is to be looked at again, and nobody is at fault.
@@ -28,27 +44,50 @@ func (a *attempt) narrowed(ctx context.Context, published map[string]replication
 // a copy without it would lose what they hold. What changes from here on, the
 // stream announces.
 func (a *attempt) unmoved(ctx context.Context, tables []*table) error {
-	now, err := a.catalog.Tables(ctx, a.p.config.Patterns)
+	_, moved, err := a.apart(ctx, tables)
 	if err != nil {
 		return err
+	}
+	return moved
+}
+
+// apart is unmoved for tables that are copied each for itself: those that are the
+// same, and what has become of another.
+func (a *attempt) apart(ctx context.Context, tables []*table) (same []*table, moved, err error) {
+	now, err := a.catalog.Tables(ctx, a.p.config.Patterns)
+	if err != nil {
+		return nil, nil, err
 	}
 	is := map[uint32]int{}
 	for i, source := range now {
 		is[source.Relation.OID] = i
 	}
 	for _, t := range tables {
-		i, ok := is[t.source.Relation.OID]
-		if !ok || now[i].Relation.String() != t.name || !sameRelation(now[i].Relation, t.source.Relation) {
-			return fault.Retry(fmt.Errorf("table %s changed while it was being looked at", t.name))
+		var source *snapshot.Table
+		if i, ok := is[t.source.Relation.OID]; ok {
+			source = now[i]
 		}
-		if err := t.unmovedSince(now[i]); err != nil {
-			return fault.Retry(err)
+		if err := t.unmoved(source); err != nil {
+			moved = err
+			continue
 		}
+		same = append(same, t)
+	}
+	return same, moved, nil
+}
+
+// unmoved says what about a table is not as it was described; now is nil where it is
+// gone.
+func (t *table) unmoved(now *snapshot.Table) error {
+	switch {
+	case now == nil || now.Relation.String() != t.name || !sameRelation(now.Relation, t.source.Relation):
+		return changed("table %s changed while it was being looked at", t.name)
+	case len(t.state.Done) > 0 && !slices.Equal(t.state.Files, filesOf(now)):
+		return changed("the rows of table %s were rewritten while its copy was being gone on with", t.name)
+	case t.source.Partitioned && !samePlaces(now.Leaves, t.source.Leaves):
 		// Rows of a partition that is not known are in no piece of the copy, and what
 		// was written before the point is not in the stream.
-		if t.source.Partitioned && !samePlaces(now[i].Leaves, t.source.Leaves) {
-			return fault.Retry(fmt.Errorf("the partitions of table %s changed while it was being looked at", t.name))
-		}
+		return changed("the partitions of table %s changed while it was being looked at", t.name)
 	}
 	return nil
 }
@@ -71,7 +110,7 @@ func (l *loader) sameNames(ctx context.Context, t *table) error {
 	}
 	for _, c := range t.query.Relation.Columns {
 		if i := position(now.Relation, c.Name); i >= 0 && now.Relation.Columns[i].Attnum != c.Attnum {
-			return fault.Retry(fmt.Errorf("column %s of table %s is another one than when its copy began", change.QuoteIdent(c.Name), t.name))
+			return changed("column %s of table %s is another one than when its copy began", change.QuoteIdent(c.Name), t.name)
 		}
 	}
 	return nil

@@ -111,7 +111,7 @@ func (w *worker) copy(ctx context.Context, task task) (into apply.Loader, err er
 	case errors.As(err, &of) || code == "":
 	case code == undefinedColumn || code == undefinedTable:
 		// It was altered behind the consistent point, and is to be looked at again.
-		err = fault.Retry(err)
+		err = fault.Retry(changedError{err})
 	case fault.ClassOf(err).Policy == fault.PolicyPark:
 		// What the source answers to one COPY is that table's, unless it is about
 		// the server or the connection.
