@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pgsluice/pgsluice/apply/applytest"
+	"github.com/pgsluice/pgsluice/snapshot"
 )
 
 func TestAnIdlePipelineLetsTheSourceForget(t *testing.T) {
@@ -78,5 +79,30 @@ func TestAConnectionThatBreaksIsMadeAnew(t *testing.T) {
 		s.eventuallyEqual("t")
 		p.signal(os.Interrupt)
 		p.exits(0, "the attempt ended; the next one begins")
+	})
+}
+
+// Behind the switch to another segment what is inserted next goes behind a header, and
+// what is sent ends before it: who waits for the one must not wait for the other.
+func TestTheLogThatIsWaitedForIsSent(t *testing.T) {
+	onEveryMajor(t, 12, func(s *scene) {
+		catalog, err := snapshot.NewCatalog(s.ctx, s.source)
+		if err != nil {
+			s.Fatal(err)
+		}
+		at := `SELECT pg_current_wal_insert_lsn()`
+		s.eventually("nobody writes for a moment", func() bool {
+			s.exec(`SELECT pg_switch_wal()`)
+			before := s.ask(at)
+			written, err := catalog.Written(s.ctx)
+			if err != nil {
+				s.Fatal(err)
+			}
+			if before != s.ask(at) || !strings.HasSuffix(before, "000028") {
+				return false
+			}
+			s.is("the end of the log", written.String(), strings.TrimSuffix(before, "28")+"00")
+			return true
+		})
 	})
 }

@@ -2,11 +2,8 @@ package replication
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/crash"
@@ -195,37 +192,5 @@ func (c *Conn) DropPublication(ctx context.Context, name string) error {
 	return nil
 }
 
-// Now is how far the source's log is flushed. Everything that was committed
-// before the call ends at or below it, transactions with synchronous_commit off
-// included: those are given the time that the walwriter needs for them, three
-// times wal_writer_delay (PostgreSQL manual, "Asynchronous Commit"). What is not
-// flushed then is no commit; an idle server can leave such log lying for long.
-func (c *Conn) Now(ctx context.Context) (change.LSN, error) {
-	const sql = `SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_flush_lsn() END,
-		CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_insert_lsn() END,
-		(SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_writer_delay')`
-	var target change.LSN
-	var deadline time.Time
-	for {
-		rows, err := postgres.Exec(ctx, c.pg, sql)
-		if err != nil {
-			return 0, fmt.Errorf("ask the source how far its log is: %w", err)
-		}
-		flushed, errF := change.ParseLSN(rows[0][0])
-		inserted, errI := change.ParseLSN(rows[0][1])
-		delay, errD := strconv.Atoi(rows[0][2])
-		if err := errors.Join(errF, errI, errD); err != nil {
-			return 0, err
-		}
-		if target == 0 {
-			target = inserted
-			deadline = time.Now().Add(3*time.Duration(delay)*time.Millisecond + 50*time.Millisecond)
-		}
-		if flushed >= target || time.Now().After(deadline) {
-			return flushed, nil
-		}
-		if _, err := postgres.Exec(ctx, c.pg, "SELECT pg_catalog.pg_sleep(0.01)"); err != nil {
-			return 0, fmt.Errorf("wait for the source's log to be flushed: %w", err)
-		}
-	}
-}
+// Now is [postgres.Written].
+func (c *Conn) Now(ctx context.Context) (change.LSN, error) { return postgres.Written(ctx, c.pg) }

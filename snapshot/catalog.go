@@ -243,16 +243,9 @@ func (c *Catalog) Mark(ctx context.Context) (mark string, err error) {
 	return mark, postgres.Doing(err, "look whether the catalog has changed")
 }
 
-// Written is how far the log is written: what the catalog has shown so far is
-// before it.
-func (c *Catalog) Written(ctx context.Context) (at change.LSN, err error) {
-	var lsn string
-	err = c.conn.QueryRow(ctx, `SELECT (CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
-		ELSE pg_catalog.pg_current_wal_insert_lsn() END)::text`).Scan(&lsn)
-	if err == nil {
-		at, err = change.ParseLSN(lsn)
-	}
-	return at, postgres.Doing(err, "ask how far the log is")
+// Written is [postgres.Written]: what the catalog has shown so far is before it.
+func (c *Catalog) Written(ctx context.Context) (change.LSN, error) {
+	return postgres.Written(ctx, c.conn.PgConn())
 }
 
 // MadeFilled says whether a leaf partition that was not attached later may have
