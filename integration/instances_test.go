@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -109,6 +110,9 @@ func TestHangupReadsTheConfigurationAgain(t *testing.T) {
 		write("public.a")
 		p := s.pgsluice("run", "-c", file)
 		p.says("msg=streaming")
+		// Whatever becomes of a reload, who stands by goes on standing by.
+		standby := s.pgsluice("run", "-c", file)
+		standby.says("standing by to take over")
 		write("public.a, public.b")
 		p.signal(syscall.SIGHUP)
 		s.eventually("the second table streams", func() bool { return s.state().Tables["public.b"].Phase == apply.Streaming })
@@ -129,7 +133,13 @@ func TestHangupReadsTheConfigurationAgain(t *testing.T) {
 		s.exec(`INSERT INTO a VALUES (4); INSERT INTO b VALUES (4)`)
 		s.eventually("the rows are there", func() bool { return s.count("b") == "4" })
 		s.is("rows of the table that has left", s.count("a"), "3")
+		if strings.Contains(standby.said(), "taking over") {
+			s.Errorf("the process that stood by has taken over:\n%s", standby.said())
+		}
 		p.signal(syscall.SIGTERM)
 		p.exits(0)
+		standby.says("msg=streaming")
+		standby.signal(syscall.SIGTERM)
+		standby.exits(0)
 	})
 }

@@ -29,6 +29,7 @@ type attempt struct {
 	made     []func(context.Context) error // what a first attempt has created so far, to be undone
 	noted    bool                          // a step of made forgets the pipeline
 	claim    claim
+	mine     bool          // the claim is taken
 	mark     string        // the catalog's, when the attempt began
 	requests queue[string] // tables that somebody wants copied anew
 }
@@ -319,7 +320,10 @@ func (a *attempt) close(ctx context.Context) {
 		_ = a.conn.Close(ctx)
 	}
 	a.closeSource(ctx)
-	if a.claim != nil { // last: who stands by begins now
+	switch { // last: who stands by begins now
+	case a.claim != nil && a.mine && (a.p.keep.Load() || a.p.followed && !a.p.began.Load()):
+		a.p.held = a.claim
+	case a.claim != nil:
 		_ = a.claim.Close(ctx)
 	}
 }

@@ -14,6 +14,10 @@ import (
 // over. The others stand by, write nothing, and one of them takes over when the
 // connection is gone. The slot would be lock enough for the stream; tables are
 // copied before there is one.
+//
+// Who has the claim lets go of it at the end of an attempt. It is handed on where the
+// same process goes on and nobody is to come in between: from what a resync notes to
+// the run that does it, and from a run to the next one at a reload.
 
 // claimEvery is how often one that stands by tries, and how often one that runs
 // looks at what its slot keeps.
@@ -24,15 +28,20 @@ const guardEvery = 3 * time.Second
 // take returns when this process has the pipeline to itself.
 func (a *attempt) take(ctx context.Context) (err error) {
 	p := a.p
+	if a.claim, p.held = p.held, nil; a.claim != nil {
+		if a.mine, err = a.claim.Try(ctx); err == nil && a.mine {
+			return nil
+		}
+		_ = a.claim.Close(ctx) // it was cut off meanwhile
+	}
 	if a.claim, err = p.source.Claim(ctx, p.config.Slot); err != nil {
 		return err
 	}
 	ticker := time.NewTicker(claimEvery)
 	defer ticker.Stop()
 	for waiting := false; ; waiting = true {
-		mine, err := a.claim.Try(ctx)
-		if err != nil || mine {
-			if waiting && mine {
+		if a.mine, err = a.claim.Try(ctx); err != nil || a.mine {
+			if waiting && a.mine {
 				p.log.Info("the other process is gone; taking over")
 			}
 			return err

@@ -24,6 +24,12 @@ type Pipeline struct {
 
 	stop     chan struct{}
 	stopOnce stdsync.Once
+	// keep: the claim outlives the run; followed: so it does a run that does not get as
+	// far as moving rows. held is one that was taken before the attempt that it is for,
+	// nil for none.
+	keep     atomic.Bool
+	followed bool
+	held     claim
 
 	mu       stdsync.Mutex
 	counters map[string]*counters
@@ -57,6 +63,36 @@ func New(config Config, target apply.Target) *Pipeline {
 
 // Stop asks Load or Run to end after the piece of work in hand.
 func (p *Pipeline) Stop() { p.stopOnce.Do(func() { close(p.stop) }) }
+
+// StopForNext is Stop where another pipeline goes on in this process, and other
+// processes are to stand by all the while. The claim stays until [Pipeline.Follow]
+// or [Pipeline.Release].
+func (p *Pipeline) StopForNext() {
+	p.keep.Store(true)
+	p.Stop()
+}
+
+// Follow has Run begin with the claim of a pipeline that has ended by StopForNext,
+// where it is one on the same slot of the same source. Should Run fail before it moves
+// rows, the claim stays for yet another to follow. Before Run; before may be nil.
+func (p *Pipeline) Follow(ctx context.Context, before *Pipeline) {
+	if before == nil {
+		return
+	}
+	if before.config.Slot == p.config.Slot && before.source.Same(p.source) {
+		p.held, before.held = before.held, nil
+		p.followed = p.held != nil
+	}
+	before.Release(ctx)
+}
+
+// Release lets go of what StopForNext has kept: who stands by takes over. After Run.
+func (p *Pipeline) Release(ctx context.Context) {
+	if p.held != nil {
+		_ = p.held.Close(context.WithoutCancel(ctx))
+		p.held = nil
+	}
+}
 
 // Began says whether the pipeline has got as far as moving rows, or as waiting for
 // another process to leave it.

@@ -75,13 +75,21 @@ func followed(state apply.State) (names []string) {
 }
 
 // askForResync has whoever runs the pipeline copy the tables, or else, where mine
-// is true, has the target remember that they are to be copied.
+// is true, has the target remember that they are to be copied, and holds the claim for
+// the run that does it: one that stands by and came in between would not know that it
+// is awaited.
 func (p *Pipeline) askForResync(ctx context.Context, state apply.State, names []string) (mine bool, err error) {
 	c, err := p.source.Claim(ctx, p.config.Slot)
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
+	defer func() {
+		if mine && err == nil {
+			p.held = c
+			return
+		}
+		_ = c.Close(context.WithoutCancel(ctx))
+	}()
 	if mine, err = c.Try(ctx); err != nil {
 		return false, err
 	}

@@ -19,6 +19,11 @@ func (c *simClient) Claim(ctx context.Context, slot string) (claim, error) {
 	return simClaim{conn, slot}, nil
 }
 
+func (c *simClient) Same(other source) bool {
+	o, ok := other.(*simClient)
+	return ok && o.simSource == c.simSource
+}
+
 func (c simClaim) Try(ctx context.Context) (mine bool, err error) {
 	err = c.ask(ctx, "claim the pipeline", func() error {
 		if c.claims[c.slot] == nil {

@@ -2,9 +2,12 @@ package sync
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
@@ -27,6 +30,8 @@ type source interface {
 	Claim(ctx context.Context, slot string) (claim, error)
 	// Export takes a snapshot without a slot.
 	Export(ctx context.Context) (*exported, error)
+	// Same says whether another source is the same database of the same servers.
+	Same(other source) bool
 }
 
 // claim is a lock on the source, which goes with its connection. One goroutine.
@@ -177,6 +182,26 @@ func (s server) Export(ctx context.Context) (*exported, error) {
 		return nil, err
 	}
 	return &exported{Name: e.Name, At: e.At, Close: e.Close}, nil
+}
+
+// Same looks at where the DSNs lead, and not as whom: a password that is rotated
+// leaves the source what it was.
+func (s server) Same(other source) bool {
+	o, ok := other.(server)
+	if !ok || s == o {
+		return ok
+	}
+	a, errA := pgconn.ParseConfig(string(s))
+	b, errB := pgconn.ParseConfig(string(o))
+	return errA == nil && errB == nil && slices.Equal(leadsTo(a), leadsTo(b))
+}
+
+func leadsTo(c *pgconn.Config) []string {
+	to := []string{c.Database, fmt.Sprintf("%s:%d", c.Host, c.Port)}
+	for _, f := range c.Fallbacks {
+		to = append(to, fmt.Sprintf("%s:%d", f.Host, f.Port))
+	}
+	return slices.Compact(to) // with TLS and without it
 }
 
 type serverSession struct {

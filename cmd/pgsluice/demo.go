@@ -156,7 +156,7 @@ func (d *demonstration) live(ctx context.Context, lasting time.Duration) error {
 // run would mend it.
 func (d *demonstration) run(ctx context.Context, s settings, stop, othersFailed <-chan struct{}) error {
 	var seen sync.Progress
-	_, err := movePipeline(ctx, s, []<-chan struct{}{stop, othersFailed}, d.log, d.display, func(p *sync.Pipeline, ctx context.Context) error {
+	_, err := movePipeline(ctx, s, nil, []<-chan struct{}{stop, othersFailed}, nil, d.log, d.display, func(p *sync.Pipeline, ctx context.Context) error {
 		err := p.Run(ctx)
 		seen = p.Progress()
 		return err

@@ -57,10 +57,19 @@ func reloads(ctx context.Context, log *slog.Logger, read func() ([]settings, err
 	}
 }
 
-// keepMoving runs a pipeline, and again with what a reload has brought. What
-// cannot be begun with the new configuration goes on with the old one.
-func keepMoving(s settings, part <-chan settings, log *slog.Logger, once func(settings, <-chan struct{}) (*sync.Pipeline, error)) error {
+// keepMoving runs a pipeline, and again with what a reload has brought, while other
+// processes go on standing by. What cannot be begun with the new configuration goes
+// on with the old one.
+func keepMoving(ctx context.Context, s settings, part <-chan settings, log *slog.Logger,
+	once func(s settings, again <-chan struct{}, before *sync.Pipeline) (*sync.Pipeline, error),
+) error {
 	var old *settings
+	var last *sync.Pipeline // nil before the first
+	defer func() {
+		if last != nil {
+			last.Release(ctx)
+		}
+	}()
 	for {
 		again := make(chan struct{})
 		var next *settings
@@ -74,9 +83,12 @@ func keepMoving(s settings, part <-chan settings, log *slog.Logger, once func(se
 			case <-done:
 			}
 		}()
-		p, err := once(s, again)
+		p, err := once(s, again, last)
 		close(done)
 		<-waited
+		if p != nil {
+			last = p
+		}
 		switch {
 		case next != nil && err == nil:
 			log.Info("going on with the configuration that was read again", "pipeline", s.Name)

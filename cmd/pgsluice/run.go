@@ -114,8 +114,8 @@ func (a *app) move(ctx context.Context, all []settings, read func() ([]settings,
 		part := make(chan settings, 1)
 		parts[s.Name] = part
 		group.Go(func() error {
-			err := keepMoving(s, part, log, func(s settings, again <-chan struct{}) (*sync.Pipeline, error) {
-				return movePipeline(ctx, s, []<-chan struct{}{stop, groupCtx.Done(), again}, log, d, what)
+			err := keepMoving(ctx, s, part, log, func(s settings, again <-chan struct{}, before *sync.Pipeline) (*sync.Pipeline, error) {
+				return movePipeline(ctx, s, before, []<-chan struct{}{stop, groupCtx.Done()}, again, log, d, what)
 			})
 			if err != nil && len(all) > 1 {
 				err = fmt.Errorf("pipeline %s: %w", s.Name, err)
@@ -135,9 +135,10 @@ func (a *app) move(ctx context.Context, all []settings, read func() ([]settings,
 	return group.Wait()
 }
 
-// movePipeline runs a pipeline until one of the stops is closed. The pipeline is
-// nil where it could not be begun.
-func movePipeline(ctx context.Context, s settings, stops []<-chan struct{}, log *slog.Logger, d *display,
+// movePipeline runs a pipeline, in the place of the one before, until one of the stops
+// is closed, or again, behind which there is a next. The pipeline is nil where it could
+// not be begun.
+func movePipeline(ctx context.Context, s settings, before *sync.Pipeline, stops []<-chan struct{}, again <-chan struct{}, log *slog.Logger, d *display,
 	what func(*sync.Pipeline, context.Context) error,
 ) (p *sync.Pipeline, err error) {
 	target, err := openTarget(ctx, s, log, false)
@@ -148,17 +149,22 @@ func movePipeline(ctx context.Context, s settings, stops []<-chan struct{}, log 
 	target.announce(log, s)
 	s.Log = log
 	p = sync.New(s.Config, target.Target)
+	p.Follow(ctx, before)
 	ended := make(chan struct{})
 	var watching stdsync.WaitGroup
-	for _, stop := range stops {
+	on := func(stop <-chan struct{}, do func()) {
 		watching.Go(func() {
 			select {
 			case <-stop:
-				p.Stop()
+				do()
 			case <-ended:
 			}
 		})
 	}
+	for _, stop := range stops {
+		on(stop, p.Stop)
+	}
+	on(again, p.StopForNext)
 	defer func() { close(ended); watching.Wait() }()
 	defer d.follow(s.Name, p, log)()
 	return p, what(p, ctx)
