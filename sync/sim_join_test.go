@@ -6,7 +6,9 @@ import (
 	stdsync "sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/apply/applytest"
 	"github.com/pgsluice/pgsluice/change"
 )
@@ -58,6 +60,18 @@ func (w *simWorkload) changed(name string, add bool) {
 	tx.commit()
 }
 
+func (w *simWorkload) dropped(name string) {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	tx := w.s.begin()
+	for oid, t := range w.s.now() {
+		if t.relation.Name == name {
+			tx.alter(oid, nil)
+		}
+	}
+	tx.commit()
+}
+
 // Of two tables that are copied for a stream at one consistent point one is altered
 // meanwhile: it is copied again, at another, and the other is not.
 func TestATableThatIsAlteredWhileItJoinsBeginsAgainAlone(t *testing.T) {
@@ -90,4 +104,39 @@ func TestATableThatIsAlteredWhileItJoinsBeginsAgainAlone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A table that is dropped before it is copied is shown no more, and remembered as one
+// that has left.
+func TestATableThatGoesBeforeItJoinsHasLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, w := scripted("first")
+		h.catchUp(1)
+		w.made("second")
+		var dropped stdsync.Once
+		h.at = func(what string) {
+			if what == "start to stream" {
+				dropped.Do(func() { w.dropped("second") })
+			}
+		}
+		p := h.pipeline(w.s)
+		ended := make(chan error, 1)
+		go func() { ended <- p.Run(t.Context()) }()
+		left := func() bool { return h.recall().Tables["public.second"].Left }
+		for deadline := time.Now().Add(time.Minute); !left() && time.Now().Before(deadline); {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if state := h.recall().Tables["public.second"]; !state.Left || state.Phase != apply.Pending || state.Reason != "it was dropped in the source" {
+			t.Errorf("it is remembered as %+v", state)
+		}
+		for _, shown := range p.Progress().Tables {
+			if shown.Name == "public.second" {
+				t.Errorf("it is shown as %s", shown.Phase)
+			}
+		}
+		p.Stop()
+		if err := <-ended; err != nil || h.failure != "" {
+			t.Errorf("%v, %s", err, h.failure)
+		}
+	})
 }

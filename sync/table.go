@@ -241,6 +241,11 @@ func markFailed(s *apply.TableState, err error) {
 	s.Reason, s.Hint = err.Error(), remedy(err)
 }
 
+// markLeft records in a state that the table is not the pipeline's any more.
+func markLeft(s *apply.TableState, why string) {
+	s.Phase, s.Reason, s.Left = apply.Pending, why, true
+}
+
 // remedy is what to do about a table that failed. What a value can be made to is
 // for the configuration to say, of which targets know nothing.
 func remedy(err error) string {

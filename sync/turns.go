@@ -55,9 +55,9 @@ func (l *applyLoop) act(turn turn) (moved bool) {
 		return true
 	case departs:
 		l.p.log.Info("the table has left the pipeline; the target's stays as it is", "table", t.name, "target", t.target, "why", turn.why)
-		t.state.Phase, t.state.Reason, t.state.Left = apply.Pending, turn.why, true
+		markLeft(&t.state, turn.why)
 		l.attempt.before.Tables[t.name] = t.state
-		l.attempt.tables = slices.DeleteFunc(slices.Clone(l.attempt.tables), func(other *table) bool { return other == t })
+		l.attempt.leaveOut(t)
 		return true
 	case enters:
 		l.byNumber[t.number] = t

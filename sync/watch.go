@@ -176,7 +176,7 @@ func (g *gatherer) sighted(ctx context.Context) error {
 			if t.parked.Load() {
 				continue
 			}
-			why, err := g.whereTo(ctx, oid)
+			why, err := whereTo(ctx, g.attempt.catalog, oid)
 			if err != nil {
 				return err
 			}
@@ -232,10 +232,10 @@ func (g *gatherer) discovered(source *snapshot.Table) {
 }
 
 // whereTo says what has become of a table that is not there under its name.
-func (g *gatherer) whereTo(ctx context.Context, oid uint32) (string, error) {
+func whereTo(ctx context.Context, catalog *catalog, oid uint32) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
 	defer cancel()
-	now, err := g.attempt.catalog.Table(ctx, oid)
+	now, err := catalog.Table(ctx, oid)
 	switch {
 	case err != nil:
 		return "", err
