@@ -19,6 +19,9 @@ type PipelineState struct {
 	// that a name is never continued from another one.
 	SystemIdentifier string `json:"system_identifier"`
 	Database         string `json:"database"`
+	// Timeline is the source's on which Watermark was reached; 0 where it is not
+	// known.
+	Timeline int32 `json:"timeline,omitempty"`
 	// Slot and Publication are empty for a pipeline that only loads.
 	Slot        string `json:"slot,omitempty"`
 	Publication string `json:"publication,omitempty"`

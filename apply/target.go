@@ -189,6 +189,15 @@ type Resumer interface {
 	Resumes(t *Table) bool
 }
 
+// Leading is a Target whose rows can be durable before the watermark that they come
+// with, and so be ahead of it when a process ends.
+type Leading interface {
+	// HasFrom says whether a table has a row, or the trace of a deleted one, of a
+	// transaction that committed at the LSN or later. A table that is not there has
+	// none.
+	HasFrom(ctx context.Context, name string, at change.LSN) (bool, error)
+}
+
 // Kin is a Target that could be the source itself: then what it is told to empty and
 // to write would be what is read.
 type Kin interface {

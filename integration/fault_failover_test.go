@@ -135,30 +135,66 @@ func TestAFailoverOfTheSource(t *testing.T) {
 	})
 }
 
-// Nobody tells the primary to wait for its standby, which misses the end.
+// missing makes a pair whose standby has the slot and misses what comes from now on:
+// nobody tells the primary to wait for it. The pipeline has followed table t.
+func (s *scene) missing() (primary, standby *sandbox.Postgres, both string) {
+	s.Helper()
+	primary, standby = s.pairOf()
+	s.exec(`ALTER SYSTEM RESET synchronized_standby_slots`)
+	s.exec(`SELECT pg_reload_conf()`)
+	s.exec(oneTable)
+	s.exec(`CREATE TABLE other (id int PRIMARY KEY, v text); INSERT INTO other VALUES (1, 'x')`)
+	both = s.either(primary, standby)
+	p := s.follows(both)
+	s.synchronised(standby)
+	// The view shows a slot as one that lasts shortly before its file says so, and a
+	// server that is killed in between forgets it; one that ends by itself does not.
+	if err := errors.Join(standby.Restart(s.ctx), standby.Kill()); err != nil {
+		s.Fatal(err)
+	}
+	p.signal(os.Interrupt)
+	p.exits(0)
+	return primary, standby, both
+}
+
+// failsOver has the standby take the primary's place, and write more than that was
+// ahead of it: the positions of what is lost are those of other changes then.
+func (s *scene) failsOver(primary, standby *sandbox.Postgres) {
+	s.Helper()
+	if err := errors.Join(primary.Kill(), standby.Restart(s.ctx)); err != nil {
+		s.Fatal(err)
+	}
+	s.promote(standby)
+	s.exec(`INSERT INTO t SELECT n, repeat('y', 1000) FROM generate_series(5000, 9000) n; INSERT INTO other VALUES (2, 'new')`)
+}
+
+const lostRows = `INSERT INTO t SELECT n, repeat('x', 1000) FROM generate_series(2, 3000) n`
+
 func TestAFailoverThatLosesWhatWasApplied(t *testing.T) {
 	onEveryMajor(t, 17, func(s *scene) {
-		primary, standby := s.pairOf()
-		s.exec(`ALTER SYSTEM RESET synchronized_standby_slots`)
-		s.exec(`SELECT pg_reload_conf()`)
-		s.exec(oneTable)
-		both := s.either(primary, standby)
-		p := s.follows(both)
-		s.synchronised(standby)
-		// The view shows a slot as one that lasts shortly before its file says so, and a
-		// server that is killed in between forgets it; one that ends by itself does not.
-		if err := errors.Join(standby.Restart(s.ctx), standby.Kill()); err != nil {
-			s.Fatal(err)
-		}
-		s.exec(`INSERT INTO t SELECT n, repeat('x', 1000) FROM generate_series(2, 3000) n`)
-		s.eventuallyEqual("t")
-		p.says("msg=streaming")
-		if err := errors.Join(primary.Kill(), standby.Restart(s.ctx)); err != nil {
-			s.Fatal(err)
-		}
-		s.promote(standby)
-		s.exec(`INSERT INTO t VALUES (5000, 'on the new primary')`)
-		p.exits(1, "the source has lost log that the target has applied", "pgsluice resync", "synchronized_standby_slots")
+		primary, standby, both := s.missing()
+		s.exec(lostRows)
+		run := append([]string{"run", "--table", "public.*", "--until", "caught-up"}, s.flags(both, s.targetDSN())...)
+		s.pgsluice(run...).exits(0)
+		s.failsOver(primary, standby)
+		s.pgsluice(run...).exits(1, "the source has lost log that the target has applied", "pgsluice resync", "synchronized_standby_slots")
 		s.resyncs()
+	})
+}
+
+// Rows that were applied and whose watermark was not: of that one table the target
+// has more than the source.
+func TestAFailoverThatLosesRowsAheadOfTheWatermark(t *testing.T) {
+	onClickHouse(t, func(s *scene) {
+		primary, standby, both := s.missing()
+		s.exec(lostRows)
+		run := append([]string{"run", "--table", "public.*"}, s.flags(both, s.targetDSN())...)
+		s.crashes("block-inserted", 1, run...).exits(-1, "killed at block-inserted")
+		s.is("rows ahead of the watermark", s.count("t"), "3000")
+		s.failsOver(primary, standby)
+		p := s.pgsluice(append(run, "--until", "caught-up")...)
+		p.exits(0)
+		s.mentions(p.said(), "1 tables of the target are ahead of what the source has after a failover")
+		s.equal("t", "other")
 	})
 }

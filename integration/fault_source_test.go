@@ -22,7 +22,7 @@ func (s *scene) resyncs() {
 	s.Helper()
 	s.command("resync").exits(0)
 	s.equal("t")
-	s.exec(`INSERT INTO t VALUES (6000, 'after')`)
+	s.exec(`INSERT INTO t VALUES (10000, 'after')`)
 	s.command("run", "--table", "public.*", "--until", "caught-up").exits(0)
 	s.equal("t")
 }

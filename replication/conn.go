@@ -108,6 +108,8 @@ type System struct {
 	// another cluster.
 	Identifier string
 	Database   string
+	// Timeline is the one the log is written on, another after each failover.
+	Timeline int32
 	// Flushed is how far the log is written.
 	Flushed change.LSN
 }
@@ -118,5 +120,5 @@ func (c *Conn) Identify(ctx context.Context) (System, error) {
 	if err != nil {
 		return System{}, postgres.Doing(err, "identify the source")
 	}
-	return System{Identifier: r.SystemID, Database: r.DBName, Flushed: change.LSN(r.XLogPos)}, nil
+	return System{Identifier: r.SystemID, Database: r.DBName, Timeline: r.Timeline, Flushed: change.LSN(r.XLogPos)}, nil
 }

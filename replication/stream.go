@@ -53,6 +53,8 @@ type Options struct {
 	// From is where to go on; the server begins no earlier than what the slot
 	// has confirmed.
 	From change.LSN
+	// Timeline is the one that the source is to be on, 0 for any.
+	Timeline int32
 	// Binary asks for values in their binary form (PostgreSQL 14 and later).
 	Binary bool
 	// Resolve turns an announced table into a relation, whose columns are the
@@ -99,7 +101,7 @@ func (c *Conn) Start(ctx context.Context, o Options) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := fresh.reached(ctx, o.From); err != nil {
+	if err := fresh.reached(ctx, o.From, o.Timeline); err != nil {
 		_ = fresh.Close(ctx)
 		return nil, err
 	}
@@ -116,13 +118,19 @@ func (c *Conn) Start(ctx context.Context, o Options) (*Stream, error) {
 	return &Stream{conn: fresh, options: o, known: map[uint32]*source{}, confirm: o.From, beatAt: time.Now()}, nil
 }
 
-// reached refuses a source that has less log than was read from it. The server
+// reached refuses a source that is on another timeline, or has less log than was read
+// from it. The server
 // itself would say nothing: it would leave out what it commits until it has as
 // much.
-func (c *Conn) reached(ctx context.Context, from change.LSN) error {
+func (c *Conn) reached(ctx context.Context, from change.LSN, timeline int32) error {
 	system, err := c.Identify(ctx)
-	if err != nil || system.Flushed >= from {
+	switch {
+	case err != nil:
 		return err
+	case timeline != 0 && system.Timeline != timeline:
+		return fault.Retry(fmt.Errorf("the source has gone from timeline %d to %d", timeline, system.Timeline))
+	case system.Flushed >= from:
+		return nil
 	}
 	standby, err := c.standby(ctx)
 	if err != nil {

@@ -92,8 +92,8 @@ func (a *attempt) run(ctx context.Context, first bool) (err error) {
 	return a.stream(ctx, until)
 }
 
-// movedError is of an attempt that has met tables which came, went or changed while
-// it looked at them.
+// movedError is of an attempt that has met tables which are not any more what it
+// took them for when it looked at them: they came, went or changed meanwhile.
 type movedError struct{ error }
 
 func (e movedError) Unwrap() error { return e.error }
@@ -206,7 +206,8 @@ func (a *attempt) connectReplication(ctx context.Context) (err error) {
 			system.Database, system.Identifier, a.system.Database, a.system.Identifier),
 			"name the server itself in the source's DSN, and not a pooler or load balancer")
 	}
-	return nil
+	a.system = system
+	return a.sameHistory(ctx)
 }
 
 const oldestVersion = 120000

@@ -153,7 +153,7 @@ func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, boo
 			return nil
 		case errors.As(err, &meanwhile) && moved < mostMoves:
 			moved++
-			p.log.Info("the source's tables have changed while they were looked at; looking again", "error", err)
+			p.log.Info("the tables are not what they were when they were looked at; looking again", "error", err)
 			continue
 		case !p.began.Load() && fault.Retryable(err):
 			// Nothing has been moved yet, and the user is likely to be watching.

@@ -175,8 +175,10 @@ func (s simSession) Slots(int) slots { return s.simConn }
 func (s simSession) Look(context.Context, preflight.Source) (fault.Findings, error) { return nil, nil }
 
 func (c *simConn) Identify(context.Context) (replication.System, error) {
-	return replication.System{Identifier: "7000000000000000000", Database: "shop"}, nil
+	return replication.System{Identifier: "7000000000000000000", Database: "shop", Timeline: 1}, nil
 }
+
+func (c *simConn) Left(context.Context, int32, int32) (change.LSN, bool, error) { return 0, false, nil }
 
 func (c *simConn) PID() uint32 { return 1 }
 

@@ -32,7 +32,7 @@ func (a *attempt) stream(ctx context.Context, until change.LSN) error {
 	}
 	g := newGatherer(a, binary, until)
 	stream, err := a.conn.Start(ctx, replication.Options{
-		Slot: p.config.Slot, Publication: p.config.Publication, From: a.pipeline.Watermark, Binary: binary, Resolve: g.resolve,
+		Slot: p.config.Slot, Publication: p.config.Publication, From: a.pipeline.Watermark, Timeline: a.system.Timeline, Binary: binary, Resolve: g.resolve,
 	})
 	if err != nil {
 		return err

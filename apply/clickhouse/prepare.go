@@ -91,6 +91,16 @@ func (t *Target) isEmpty(ctx context.Context, p *plan) (bool, error) {
 	return n == 0, err
 }
 
+// HasFrom implements [apply.Leading].
+func (t *Target) HasFrom(ctx context.Context, name string, at change.LSN) (has bool, err error) {
+	from := versionOf(change.CopyPosition(at, false))
+	err = t.statements.QueryRow(ctx, fmt.Sprintf("SELECT count() > 0 FROM (SELECT 1 FROM %s WHERE %s >= %s LIMIT 1)", t.tableName(name), versionColumn, from)).Scan(&has)
+	if code := codeOf(err); code == codeUnknownTable || code == codeUnknownDatabase {
+		return false, nil
+	}
+	return has, t.failed(ctx, "look for later rows in table "+t.tableName(name), err)
+}
+
 // Drop implements [apply.Target].
 func (t *Target) Drop(ctx context.Context, name string) error {
 	err := t.statements.Exec(ctx, "DROP TABLE IF EXISTS "+t.tableName(name)+" SYNC")
