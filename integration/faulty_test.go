@@ -59,7 +59,7 @@ func TestTroubleOfTheTargetLosesNothing(t *testing.T) {
 		kind applytest.Kind
 	}{{"rejected", applytest.Reject}, {"failing after the work", applytest.FailAfter}} {
 		t.Run(kind.name, func(t *testing.T) {
-			onEveryMajor(t, 12, func(s *scene) {
+			onNewest(t, func(s *scene) {
 				s.openBank(3000)
 				w := s.work(2, 3000, 7)
 				var script []applytest.Fault
