@@ -8,7 +8,6 @@ import (
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
-	"github.com/pgsluice/pgsluice/internal/postgres"
 	"github.com/pgsluice/pgsluice/snapshot"
 )
 
@@ -74,7 +73,7 @@ func (w *watcher) readLeaves(ctx context.Context, conn session) error {
 		switch {
 		case err != nil && (fault.Retryable(err) || ctx.Err() != nil):
 			return err
-		case postgres.Code(err) == undefinedTable:
+		case isGone(err):
 			continue // the next look shows what has become of it
 		}
 		w.mu.Lock()

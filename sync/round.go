@@ -165,7 +165,9 @@ func (r *round) publishAll(ctx context.Context, conn walsender, todo []*joining)
 		return fault.Permanent(fmt.Errorf("publication %s is gone from the source", p.config.Publication), fault.LostRemedy)
 	case len(cover.add) > 0:
 		p.log.Info("adding tables to the publication", "publication", p.config.Publication, "tables", len(cover.add))
-		if err := conn.AddToPublication(ctx, p.config.Publication, cover.add); err != nil {
+		if err := conn.AddToPublication(ctx, p.config.Publication, cover.add); isGone(err) {
+			return fault.Retry(changedError{err})
+		} else if err != nil {
 			return err
 		}
 	}

@@ -39,37 +39,35 @@ func (w *simWorkload) made(tables ...string) {
 	tx.commit()
 }
 
-// changed adds a column to a table, or drops its last.
-func (w *simWorkload) changed(name string, add bool) {
+// named does something to the table of a name, in a transaction of its own.
+func (w *simWorkload) named(name string, do func(tx *simOpen, r *change.Relation)) {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	tx := w.s.begin()
 	for _, t := range w.s.now() {
-		if t.relation.Name != name {
-			continue
+		if t.relation.Name == name {
+			r := *t.relation
+			r.Columns = slices.Clone(r.Columns)
+			do(tx, &r)
 		}
-		r := *t.relation
-		r.Columns = slices.Clone(r.Columns)
-		if add {
-			w.addColumn(tx, &r)
-		} else {
-			w.dropColumn(&r, len(r.Columns)-1)
-		}
-		w.altered(tx, &r)
 	}
 	tx.commit()
 }
 
-func (w *simWorkload) dropped(name string) {
-	w.s.mu.Lock()
-	defer w.s.mu.Unlock()
-	tx := w.s.begin()
-	for oid, t := range w.s.now() {
-		if t.relation.Name == name {
-			tx.alter(oid, nil)
+// changed adds a column to a table, or drops its last.
+func (w *simWorkload) changed(name string, add bool) {
+	w.named(name, func(tx *simOpen, r *change.Relation) {
+		if add {
+			w.addColumn(tx, r)
+		} else {
+			w.dropColumn(r, len(r.Columns)-1)
 		}
-	}
-	tx.commit()
+		w.altered(tx, r)
+	})
+}
+
+func (w *simWorkload) dropped(name string) {
+	w.named(name, func(tx *simOpen, r *change.Relation) { tx.alter(r.OID, nil) })
 }
 
 // Of two tables that are copied for a stream at one consistent point one is altered
@@ -107,15 +105,21 @@ func TestATableThatIsAlteredWhileItJoinsBeginsAgainAlone(t *testing.T) {
 }
 
 // A table that is dropped before it is copied is shown no more, and remembered as one
-// that has left.
+// that has left, whichever step meets it first.
 func TestATableThatGoesBeforeItJoinsHasLeft(t *testing.T) {
+	for _, when := range []string{"start to stream", "begin to create a slot"} {
+		t.Run(when, func(t *testing.T) { goesWhen(t, when) })
+	}
+}
+
+func goesWhen(t *testing.T, when string) {
 	synctest.Test(t, func(t *testing.T) {
 		h, w := scripted("first")
 		h.catchUp(1)
 		w.made("second")
 		var dropped stdsync.Once
 		h.at = func(what string) {
-			if what == "start to stream" {
+			if what == when {
 				dropped.Do(func() { w.dropped("second") })
 			}
 		}
@@ -133,6 +137,38 @@ func TestATableThatGoesBeforeItJoinsHasLeft(t *testing.T) {
 			if shown.Name == "public.second" {
 				t.Errorf("it is shown as %s", shown.Phase)
 			}
+		}
+		p.Stop()
+		if err := <-ended; err != nil || h.failure != "" {
+			t.Errorf("%v, %s", err, h.failure)
+		}
+	})
+}
+
+// A table that comes, and has another name before it is published, joins under that
+// one; nothing has failed.
+func TestATableThatIsRenamedBeforeItIsPublishedHasNotFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, w := scripted("first")
+		var renamed stdsync.Once
+		h.at = func(what string) {
+			if what == "add to the publication" {
+				renamed.Do(func() {
+					w.named("second", func(tx *simOpen, r *change.Relation) {
+						r.Name = "other"
+						tx.alter(r.OID, r)
+					})
+				})
+			}
+		}
+		p := h.pipeline(w.s)
+		ended := make(chan error, 1)
+		go func() { ended <- p.Run(t.Context()) }()
+		h.streams(t, "public.first")
+		w.made("second")
+		h.streams(t, "public.other")
+		if is, ok := h.recall().Tables["public.second"]; ok && !is.Left {
+			t.Errorf("under its old name it is %s: %s", is.Phase, is.Reason)
 		}
 		p.Stop()
 		if err := <-ended; err != nil || h.failure != "" {

@@ -73,7 +73,14 @@ func (w *worker) report(ctx context.Context, o outcome) {
 	}
 }
 
-const undefinedColumn, undefinedTable = "42703", "42P01"
+const undefinedColumn, undefinedTable, undefinedSchema = "42703", "42P01", "3F000"
+
+// isGone says whether an error of the source's is that a table has another name, or
+// none, by now.
+func isGone(err error) bool {
+	code := postgres.Code(err)
+	return code == undefinedTable || code == undefinedSchema
+}
 
 // countEvery keeps the shared counters out of the row loop.
 const countEvery = 1024
@@ -109,7 +116,7 @@ func (w *worker) copy(ctx context.Context, task task) (into apply.Loader, err er
 	var of *apply.TableError
 	switch code := postgres.Code(err); {
 	case errors.As(err, &of) || code == "":
-	case code == undefinedColumn || code == undefinedTable:
+	case code == undefinedColumn || isGone(err):
 		// It was altered behind the consistent point, and is to be looked at again.
 		err = fault.Retry(changedError{err})
 	case fault.ClassOf(err).Policy == fault.PolicyPark:
