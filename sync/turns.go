@@ -82,7 +82,8 @@ func (l *applyLoop) follow(ctx context.Context, turns []turn) (remembered bool, 
 		case turn.kind == joined && t.state.Phase == apply.Copying:
 			t.state.Phase = apply.Streaming
 			l.p.log.Info("the table has joined the stream", "table", t.name)
-		case turn.kind == reshapes && t.state.Phase == apply.Streaming && t.prepared != turn.into:
+		case turn.kind == reshapes && t.state.Phase == apply.Streaming && t.prepared != turn.into &&
+			turn.into.Since.Compare(t.state.ShapedAt) >= 0: // else rows of the batch have said more since
 			if err := l.reshape(ctx, t, turn.into); err != nil {
 				return false, err
 			}

@@ -278,7 +278,8 @@ func (g *gatherer) compare(ctx context.Context, t *table, source *snapshot.Table
 	}
 	m := &replication.RelationMessage{
 		OID: source.Relation.OID, Schema: source.Relation.Schema, Name: source.Relation.Name, Identity: source.Relation.Identity,
-		Position: change.Position{Commit: max(g.reached, s.at)},
+		// Before what the stream announces next: a commit record can start where it is.
+		Position: change.Position{Commit: max(g.reached, s.at) - 1},
 	}
 	for _, c := range columns {
 		m.Columns = append(m.Columns, replication.RelationColumn{Name: c.Name, TypeOID: c.Type.OID, Modifier: c.Type.Modifier})
