@@ -34,7 +34,7 @@ func TestTheRowsOfAPartitionAreReadBesideTheStream(t *testing.T) {
 		source := &snapshot.Table{Relation: root.source.Relation, Partitioned: true, Leaves: []snapshot.Leaf{known, made}}
 		p := New(Config{Name: simName, UntilCaughtUp: true, MaxRows: 10, MaxBytes: 1000, Log: slog.New(slog.DiscardHandler)}, &applytest.Memory{})
 		// Without a catalog: to ask it would be a panic.
-		g := newGatherer(&attempt{p: p}, true, 1)
+		g := newGatherer(&attempt{p: p, pipeline: apply.PipelineState{Watermark: 1}}, true, 1)
 		reader, asked := leafReader{}, 0
 		reader.answer = func(snapshot.Leaf) (bool, error) {
 			if asked++; asked == 1 {
@@ -44,7 +44,7 @@ func TestTheRowsOfAPartitionAreReadBesideTheStream(t *testing.T) {
 		}
 		g.byOID[root.source.Relation.OID] = root
 		sighted := func() {
-			g.watcher.seen = &sighting{tables: []*snapshot.Table{source}, published: map[string]replication.Published{root.name: {}}}
+			g.watcher.seen = &sighting{tables: []*snapshot.Table{source}, published: map[string]replication.Published{root.name: {}}, at: 1}
 			if err := g.sighted(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -233,9 +233,7 @@ func (g *gatherer) discovered(source *snapshot.Table) {
 
 // whereTo says what has become of a table that is not there under its name.
 func whereTo(ctx context.Context, catalog *catalog, oid uint32) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
-	defer cancel()
-	now, err := catalog.Table(ctx, oid)
+	now, err := catalog.tableNow(ctx, oid)
 	switch {
 	case err != nil:
 		return "", err
@@ -245,10 +243,18 @@ func whereTo(ctx context.Context, catalog *catalog, oid uint32) (string, error) 
 	return fmt.Sprintf("it is now %s, which is not among the tables", now.Relation), nil
 }
 
+// tableNow is a table as it is now, nil where it is gone; asked for by who has others
+// waiting.
+func (c *catalog) tableNow(ctx context.Context, oid uint32) (*snapshot.Table, error) {
+	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
+	defer cancel()
+	return c.Table(ctx, oid)
+}
+
 // compare takes up what has become of a table without a row to tell of it.
 func (g *gatherer) compare(ctx context.Context, t *table, source *snapshot.Table, s *sighting) error {
-	if s.at < t.shapedAt.Commit {
-		return nil // what is followed is younger
+	if s.at <= t.shapedAt.Commit {
+		return nil // what is followed is younger: its commit record ends behind the look
 	}
 	published, ok := s.published[t.name]
 	if !ok {
@@ -275,6 +281,11 @@ func (g *gatherer) compare(ctx context.Context, t *table, source *snapshot.Table
 		// What has other files and no other column holds what it held.
 		g.file(t, source)
 		return nil
+	}
+	if now, err := g.attempt.catalog.tableNow(ctx, source.Relation.OID); err != nil || now == nil || !sameRelation(now.Relation, source.Relation) {
+		// A transaction can be in the log for long before the catalog shows it; what it
+		// has changed may be what is followed. Another look is on its way.
+		return err
 	}
 	m := &replication.RelationMessage{
 		OID: source.Relation.OID, Schema: source.Relation.Schema, Name: source.Relation.Name, Identity: source.Relation.Identity,
