@@ -35,13 +35,31 @@ func (h *simHistory) recall() apply.State {
 // the catalog, and the table copied again.
 func (h *simHistory) torn(oid uint32, at change.LSN) { h.mayFail[oid], h.tornAt[oid] = true, at }
 
-// shapes takes note of tables that are altered, until what they stand for is
-// remembered too.
-func (h *simHistory) shapes(altered bool, tables ...apply.TableState) {
+// reshaped takes note of a table that is altered, until it is remembered to stand for
+// that, or another takes its place.
+func (h *simHistory) reshaped(name string, r *change.Relation) {
+	h.checking.Lock()
+	defer h.checking.Unlock()
+	h.altered[name] = r
+}
+
+// restored is for a rollback, which undoes what was altered too.
+func (h *simHistory) restored() {
+	h.checking.Lock()
+	defer h.checking.Unlock()
+	clear(h.altered)
+}
+
+// remembered looks what tables stand for.
+func (h *simHistory) remembered(tables []apply.TableState) {
 	h.checking.Lock()
 	defer h.checking.Unlock()
 	for _, t := range tables {
-		h.altered[t.Target] = altered
+		if to := h.altered[t.Target]; to != nil && slices.EqualFunc(t.Columns, to.Columns, func(s apply.ColumnShape, c change.Column) bool {
+			return s.Attnum == c.Attnum && s.Name == c.Name
+		}) {
+			delete(h.altered, t.Target)
+		}
 	}
 }
 
@@ -75,18 +93,22 @@ func (h *simHistory) check(behind string) {
 	defer h.checking.Unlock()
 	state := h.recall()
 	w := state.Pipeline.Watermark
-	if w < h.watermark {
+	if w < h.watermark && !state.Pipeline.GivenUp {
 		h.wrong("G4: behind %s the watermark has gone back from %s to %s", behind, h.watermark, w)
 	}
 	h.watermark = w
 	h.source.mu.Lock()
 	defer h.source.mu.Unlock()
+	if h.source.lost(state) {
+		return
+	}
 	for _, name := range slices.Sorted(maps.Keys(state.Tables)) {
 		t := state.Tables[name]
 		switch {
 		case t.Phase == apply.Failed && !h.mayFail[t.OID] && !forOperator(&t):
 			h.wrong("G8: table %s failed: %s", name, t.Reason)
-		case t.Phase == apply.Streaming && w != 0 && !h.altered[t.Target] && h.tornAt[t.OID] != t.CopiedAt:
+		case h.source.lostFrom(state.Pipeline, t.CopiedAt): // the next start copies it anew
+		case t.Phase == apply.Streaming && w != 0 && h.altered[t.Target] == nil && h.tornAt[t.OID] != t.CopiedAt:
 			h.checkTable(behind, &t, max(w, t.CopiedAt))
 		}
 	}

@@ -174,12 +174,6 @@ func (s simSession) Slots(int) slots { return s.simConn }
 
 func (s simSession) Look(context.Context, preflight.Source) (fault.Findings, error) { return nil, nil }
 
-func (c *simConn) Identify(context.Context) (replication.System, error) {
-	return replication.System{Identifier: "7000000000000000000", Database: "shop", Timeline: 1}, nil
-}
-
-func (c *simConn) Left(context.Context, int32, int32) (change.LSN, bool, error) { return 0, false, nil }
-
 func (c *simConn) PID() uint32 { return 1 }
 
 func (c *simConn) Cancel(context.Context) error {
@@ -227,6 +221,9 @@ func (c *simConn) CreateSlot(ctx context.Context, name string, temporary bool) (
 		}
 		c.write(2)
 		s := &simSlot{confirmed: c.end, temporary: temporary}
+		if !temporary {
+			c.standing = c.end
+		}
 		if temporary {
 			s.reader = c
 		}
@@ -329,6 +326,7 @@ func (s *simSource) publish(name string, tables []replication.PublicationTable) 
 	}
 	s.catalogChanges++
 	s.write(4)
+	s.standing = s.end
 	return nil
 }
 

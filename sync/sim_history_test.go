@@ -37,9 +37,10 @@ type simHistory struct {
 	watermark change.LSN
 	// mayFail are tables that have been given a reason to.
 	mayFail map[uint32]bool
-	altered map[string]bool // by the target's name
+	altered map[string]*change.Relation // to what, by the target's name
 	// tornAt is the consistent point of a table's last copy that was torn.
 	tornAt map[uint32]change.LSN
+	resync bool // the next process is `pgsluice resync`
 	// poisonous: the target refuses poison. parting is the first column of the table
 	// before which an Apply is to end.
 	poisonous atomic.Bool
@@ -72,7 +73,7 @@ func (h *simHistory) trace(format string, args ...any) {
 func (h *simHistory) begin() {
 	h.started = time.Now()
 	h.Rand = rand.New(rand.NewPCG(h.seed, 1))
-	h.mayFail, h.altered, h.tornAt = map[uint32]bool{}, map[string]bool{}, map[uint32]change.LSN{}
+	h.mayFail, h.altered, h.tornAt = map[uint32]bool{}, map[string]*change.Relation{}, map[uint32]change.LSN{}
 }
 
 func (h *simHistory) run() {
@@ -125,8 +126,12 @@ func (h *simHistory) start(life uint64, trouble simTrouble) (p *Pipeline, proces
 	p = New(h.config, h.target(process, h.script(life, trouble)))
 	p.source = &simClient{simSource: h.source, process: process, confirming: h.confirming, torn: h.torn}
 	done = make(chan error, 1)
+	run := p.Run
+	if h.resync {
+		h.resync, run = false, func(ctx context.Context) error { return p.Resync(ctx, nil) }
+	}
 	go func() {
-		done <- p.Run(ctx)
+		done <- run(ctx)
 		cancel(nil)
 	}()
 	return p, process, done
@@ -165,6 +170,9 @@ func (h *simHistory) live(w *simWorkload, life uint64) {
 		h.steps++
 		if h.IntN(25) == 0 {
 			h.breakSource()
+		}
+		if h.IntN(60) == 0 {
+			h.failOver()
 		}
 		pause := [...]time.Duration{0, time.Millisecond, 20 * time.Millisecond, 300 * time.Millisecond, 3 * time.Second}[h.IntN(5)]
 		select {
@@ -218,7 +226,7 @@ func (h *simHistory) await(process *simProcess, done chan error) {
 func (h *simHistory) judge(process *simProcess, err error) {
 	h.trace("ended: %v", err)
 	if err == nil || process.dead.Load() || errors.Is(err, context.Canceled) ||
-		errors.Is(err, errCut) || errors.Is(err, applytest.ErrInjected) || strings.Contains(err.Error(), "in use") || alteredMeanwhile(err) {
+		errors.Is(err, errCut) || errors.Is(err, applytest.ErrInjected) || strings.Contains(err.Error(), "in use") || alteredMeanwhile(err) || h.judgeLoss(err) {
 		return
 	}
 	if obstacle := simObstacle.FindStringSubmatch(err.Error()); obstacle != nil {
@@ -323,6 +331,7 @@ func (h *simHistory) reached(lsn change.LSN, failures bool) bool {
 	state := h.recall()
 	done := state.Pipeline.Watermark >= lsn
 	_ = h.source.locked(func() error {
+		done = done && !h.source.lost(state)
 		for _, t := range h.source.now() {
 			is := state.Tables[t.relation.String()]
 			done = done && (is.Phase == apply.Streaming && is.OID == t.relation.OID || is.Phase == apply.Failed && failures)

@@ -51,6 +51,9 @@ func (c *simConn) Start(ctx context.Context, o replication.Options) (stream, err
 		if s.slot = c.slots[o.Slot]; s.slot == nil {
 			return fault.Permanent(fmt.Errorf("there is no slot %s", o.Slot), "")
 		}
+		if o.Timeline != c.timeline {
+			return fault.Retry(fmt.Errorf("the source is on timeline %d", c.timeline))
+		}
 		if s.slot.active() {
 			return fault.Retry(fmt.Errorf("slot %s is in use", o.Slot))
 		}

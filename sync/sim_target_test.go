@@ -44,6 +44,7 @@ func (t *simTarget) undo(what applytest.Method, err error) {
 	alone := []applytest.Method{applytest.Prepare, applytest.Alter, applytest.Swap, applytest.Finish}
 	if err != nil && t.history.exact != nil && !errors.As(err, &of) && !slices.Contains(alone, what) {
 		t.history.exact.Rollback(context.Background())
+		t.history.restored()
 	}
 }
 
@@ -56,11 +57,11 @@ func (t *simTarget) Recall(ctx context.Context, pipeline string) (s apply.State,
 }
 
 func (t *simTarget) Remember(ctx context.Context, p apply.PipelineState, tables ...apply.TableState) error {
-	t.process.trace("remember %s, %d tables", p.Watermark, len(tables))
+	t.process.trace("remember %s on timeline %d, %d tables", p.Watermark, p.Timeline, len(tables))
 	return t.do(ctx, applytest.Remember, func() error {
 		err := t.Target.Remember(ctx, p, tables...)
 		if err == nil {
-			t.history.shapes(false, tables...)
+			t.history.remembered(tables)
 		}
 		return err
 	})
@@ -87,13 +88,19 @@ func (t *simTarget) Prepare(ctx context.Context, table *apply.Table, existing ap
 
 func (t *simTarget) Alter(ctx context.Context, table *apply.Table, was []apply.ColumnShape, drop bool) error {
 	return t.do(ctx, applytest.Alter, func() error {
-		t.history.shapes(true, apply.TableState{Target: table.Name})
+		t.history.reshaped(table.Name, table.Relation)
 		return t.Target.Alter(ctx, table, was, drop)
 	})
 }
 
 func (t *simTarget) Swap(ctx context.Context, table *apply.Table, from string) error {
-	return t.do(ctx, applytest.Swap, func() error { return t.Target.Swap(ctx, table, from) })
+	return t.do(ctx, applytest.Swap, func() error {
+		err := t.Target.Swap(ctx, table, from)
+		if err == nil {
+			t.history.reshaped(table.Name, nil)
+		}
+		return err
+	})
 }
 
 func (t *simTarget) Apply(ctx context.Context, b *apply.Batch) error {
@@ -142,6 +149,7 @@ func (t simTransactional) Commit(ctx context.Context) error {
 func (t simTransactional) Rollback(ctx context.Context) {
 	_ = t.do(ctx, "Rollback", func() error {
 		t.tx.Rollback(ctx)
+		t.history.restored()
 		return nil
 	})
 }
@@ -170,7 +178,7 @@ func (h *simHistory) target(p *simProcess, script []applytest.Fault) apply.Targe
 	at := &simTarget{process: p, history: h}
 	if h.exact == nil {
 		at.Target = applytest.NewFaulty(simWarehouse{h.memory, p}, script...).Wrapped()
-		return at
+		return simLeading{at}
 	}
 	faulty := applytest.NewFaulty(simWarehouseTx{simWarehouse{h.exact, p}, h.exact}, script...).Wrapped()
 	at.Target = faulty

@@ -56,6 +56,8 @@ const simName = "simulated"
 //	a table not looked at behind the consistent point   G3          15
 //	an undo that goes on behind a step that failed      G7          391
 //	batches without bounds                              G6          7
+//	a watermark ahead of a failover not noticed         G3          27
+//	rows ahead of a failover not looked for             G3          3
 func TestSimulatedHistories(t *testing.T) {
 	histories, _ := strconv.Atoi(os.Getenv("PGSLUICE_SIM_HISTORIES"))
 	first, replay := uint64(0), os.Getenv("PGSLUICE_SIM_SEED")
