@@ -201,6 +201,11 @@ var Classes = []Class{
 		),
 	},
 	{
+		Name: "decoding", What: "the source cannot decode its log from where the slot stands: a fault of PostgreSQL's, seen on 14 where it began in the middle of a transaction that alters tables", Policy: PolicyStop,
+		Remedy: "the source cannot decode its log, and will not on another try: see whether PostgreSQL has a newer minor release; " + LostRemedy,
+		signs:  texts(Source, "XX000", "could not map filenode"),
+	},
+	{
 		Name: "log_lost", What: "a failover, or a backup that was put back, has lost transactions that the target has applied", Policy: PolicyStop,
 		Remedy: "the target holds rows that the source has lost: " + LostRemedy + "; synchronized_standby_slots keeps a failover from losing what was read",
 		signs:  texts(Source, "", "the source has lost log that the target has applied"),
