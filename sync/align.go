@@ -82,7 +82,27 @@ func align(announced []replication.RelationColumn, was []apply.ColumnShape, now 
 		}
 		fromColumn, fromCandidate = i+1, to+1
 	}
+	if !attributed(announced, all, attnums) {
+		return nil, false
+	}
 	return attnums, true
+}
+
+// attributed says whether columns that came and went, if there are any, are nothing
+// else. Where one has a name that another has had, or another is not announced, names
+// may have gone from one to the other, and those that match do so by chance.
+func attributed(announced []replication.RelationColumn, all []candidate, attnums []int16) bool {
+	for i := range announced {
+		if attnums[i] != 0 {
+			continue
+		}
+		for _, c := range all {
+			if bears(announced[i], c) || !slices.Contains(attnums, c.attnum) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // contested says whether another candidate has the announced column's name, or
