@@ -59,6 +59,10 @@ var house = map[string]room{
 		theirs: []string{"github.com/jackc/pgx/v5", "golang.org/x/sync/errgroup"},
 		why:    "the conductor must never know a concrete target: a new one may not change it",
 	},
+	"status": {
+		theirs: []string{"github.com/prometheus/client_golang"},
+		why:    "it shows what it is given as a value: nothing that runs may depend on being looked at",
+	},
 	"cmd/pgsluice-engine": {theirs: []string{"github.com/ebitengine/purego"}, why: "it is a program of its own so that pgsluice stays static; it can share nothing with it"},
 	// These know everybody.
 	"cmd/pgsluice": {ours: []string{""}, theirs: []string{""}},
@@ -77,6 +81,7 @@ var onlyIn = map[string][]string{
 	"github.com/jackc/pglogrepl":   {"replication"},
 	"github.com/spf13/cobra":       {"cmd/pgsluice"},
 	"github.com/Shopify/toxiproxy": {"integration"},
+	"github.com/prometheus":        {"status"},
 	"go.yaml.in/yaml/v3":           {"cmd/pgsluice"},
 	// The archived home of pgconn; its code lives in pgx/v5/pgconn now.
 	"github.com/jackc/pgconn": {},
