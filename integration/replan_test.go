@@ -87,6 +87,35 @@ func TestWithoutACopyAFailedTableIsNotTakenForWhole(t *testing.T) {
 	})
 }
 
+// Without a copy nothing brings back what a table has missed, and nothing may take away
+// the rows that it has.
+func TestWithoutACopyATableThatHadLeftStandsStill(t *testing.T) {
+	onNewest(t, func(s *scene) {
+		noCopy := func(p *plan) { p.Copy = false }
+		without := func(p *plan) {
+			pattern, err := snapshot.ParsePattern("!public.t")
+			if err != nil {
+				s.Fatal(err)
+			}
+			p.Copy, p.Patterns = false, append(p.Patterns, pattern)
+		}
+		s.exec(`CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE other (id int PRIMARY KEY)`)
+		s.catchUp(noCopy)
+		s.exec(`INSERT INTO t VALUES (1, 'streamed')`)
+		s.catchUp(noCopy)
+		s.equal("t")
+		s.exec(`INSERT INTO other VALUES (1)`)
+		s.catchUp(without)
+		s.exec(`INSERT INTO t VALUES (2, 'missed'); ALTER TABLE t ADD w int; INSERT INTO other VALUES (2)`)
+		if err := s.tryCatchUp(noCopy); err == nil || fault.Retryable(err) {
+			s.Fatalf("the table is taken for whole: %v", err)
+		}
+		s.parked("public.t", "had left the pipeline", "load.copy: false")
+		s.is("rows of the table that had left", s.count("t"), "1")
+		s.equal("other")
+	})
+}
+
 // TestWhatATableWasBeforeItsCopyIsNoMatter selects a table that had another shape
 // in the log that is still to be streamed.
 func TestWhatATableWasBeforeItsCopyIsNoMatter(t *testing.T) {

@@ -21,6 +21,9 @@ import (
 // gets a new one, and all of its tables are copied. Tables are named as
 // change.Relation.String writes them.
 func (p *Pipeline) Resync(ctx context.Context, names []string) error {
+	if !p.config.Copy {
+		return fault.Usage(errors.New("the configuration has load.copy: false, and a resync copies"), "set it to true")
+	}
 	state, err := p.target.Recall(ctx, p.config.Name)
 	if err != nil {
 		return err

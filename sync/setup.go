@@ -174,7 +174,9 @@ func (a *attempt) copyMissing(ctx context.Context, point replication.Point) erro
 	}
 	if !p.config.Copy {
 		for _, t := range todo {
-			t.state.Phase = apply.Copied
+			// Its rows come without a copy, and no copy could bring them back: it is not
+			// one to be made anew.
+			t.state.Phase, t.state.Made = apply.Copied, false
 		}
 		return p.target.Remember(ctx, a.pipeline, states(todo)...)
 	}

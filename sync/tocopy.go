@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -98,13 +99,14 @@ func (a *attempt) planAnew(t *table, retryFailed bool) bool {
 	case was.Phase == apply.Failed && !retryFailed:
 		t.parked.Store(true)
 		return false
-	case !a.p.config.Copy && remade:
-		t.fail(fault.Permanent(fmt.Errorf("table %s was dropped and made again", t.name), copyIsOff))
-		a.left = append(a.left, t.state)
-		return false
 	case !a.p.config.Copy && was.Phase == apply.Failed:
 		t.state.Hint = copyIsOff
 		t.parked.Store(true)
+		a.left = append(a.left, t.state)
+		return false
+	case !a.p.config.Copy && missed(&was, remade) != "":
+		t.fail(fault.Permanent(errors.New(missed(&was, remade)), copyIsOff))
+		t.state.Left = false
 		a.left = append(a.left, t.state)
 		return false
 	case (was.Phase == apply.Copied || was.Phase == apply.Streaming) && !remade && !t.anew:
@@ -133,6 +135,22 @@ func (a *attempt) planAnew(t *table, retryFailed bool) bool {
 	}
 	t.skipBefore, t.truncatedAt, t.anew = 0, change.Position{}, false
 	return true
+}
+
+// missed is why a table that streamed, or was being copied, cannot be gone on with
+// from here but by a copy; empty where it can, or is new.
+func missed(was *apply.TableState, remade bool) string {
+	switch {
+	case remade:
+		return fmt.Sprintf("table %s was dropped and made again", was.Relation)
+	case was.Left:
+		return fmt.Sprintf("table %s had left the pipeline", was.Relation)
+	case was.Phase == apply.Copying:
+		return fmt.Sprintf("the copy of table %s was cut short", was.Relation)
+	case was.Phase == apply.Pending:
+		return was.Reason
+	}
+	return ""
 }
 
 const copyIsOff = "with load.copy: false pgsluice cannot bring back what the table has missed: set it to true and start again"
