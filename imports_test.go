@@ -59,6 +59,10 @@ var house = map[string]room{
 		theirs: []string{"github.com/jackc/pgx/v5", "golang.org/x/sync/errgroup"},
 		why:    "the conductor must never know a concrete target: a new one may not change it",
 	},
+	"verify": {
+		ours: []string{"change", "snapshot", "apply", "internal/postgres"}, theirs: []string{"github.com/jackc/pgx/v5", "golang.org/x/sync/errgroup"},
+		why: "it holds both sides against each other; what a value becomes is the target's to say, and who runs the pipeline nobody's",
+	},
 	"status": {
 		theirs: []string{"github.com/prometheus/client_golang"},
 		why:    "it shows what it is given as a value: nothing that runs may depend on being looked at",

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,7 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 	exitUnmet  = 3
+	exitDiffer = 4
 )
 
 func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -36,6 +38,8 @@ func execute(args []string, out, errOut io.Writer) int {
 		fmt.Fprintf(errOut, "what to do: %s\n", indentAfterFirst(hint))
 	}
 	switch {
+	case errors.Is(err, errDiffer):
+		return exitDiffer
 	case !started || fault.IsUsage(err):
 		return exitUsage
 	case fault.Unmet(err):
