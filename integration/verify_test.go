@@ -178,7 +178,7 @@ func TestVerifyWhileRowsChange(t *testing.T) {
 			_, err := conn.Exec(s.ctx, fmt.Sprintf("UPDATE hot SET n = n + 1 WHERE id <= %d", 1+random.IntN(10)))
 			return err
 		})
-		for range 4 {
+		for range 2 {
 			result := s.verified()
 			s.found(result["public.pgbench_accounts"], `changed ("19999") abalance`, `missing ("19998")`)
 			for _, name := range []string{"public.pgbench_history", "public.pgbench_tellers", "public.hot"} {

@@ -116,10 +116,9 @@ func (r *rows) Write(p []byte) (int, error) {
 			r.failed = err
 			return 0, err
 		}
-		if !whole {
+		if from = rest; !whole {
 			break
 		}
-		from = rest
 	}
 	r.pending = append(r.pending[:0], from...)
 	return n, nil
@@ -127,7 +126,7 @@ func (r *rows) Write(p []byte) (int, error) {
 
 var errCopyForm = errors.New("the answer is not in the form of COPY")
 
-// tuple takes a row of the binary form off the front.
+// tuple takes a row of the binary form off the front, or else what stands before one.
 func (r *rows) tuple(p []byte) (rest []byte, whole bool, err error) {
 	if !r.begun {
 		if len(p) < len(copySignature) {
@@ -143,7 +142,7 @@ func (r *rows) tuple(p []byte) (rest []byte, whole bool, err error) {
 	}
 	count := int(int16(binary.BigEndian.Uint16(p)))
 	if count == -1 {
-		return p[2:], len(p) > 2, nil
+		return p[2:], false, nil
 	}
 	if count != len(r.of.places) {
 		return nil, false, errCopyForm
