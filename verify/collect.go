@@ -21,7 +21,7 @@ func (c *count) add(d digest, n int64) {
 // held is a key, or a row of a table without one, that is looked at by itself.
 type held struct {
 	source, target count
-	// image is the row's where the table has no key.
+	// image is the row's where the table has no key, unless it is large.
 	image []byte
 	// original is the key as the source has it, where the target's comparison does
 	// not know the way back.
@@ -44,6 +44,7 @@ type holding struct {
 const (
 	heldCost  = 200
 	mostBytes = 64 << 20
+	mostImage = 4 << 10
 )
 
 // bounded leaves of the buckets so many that their rows can be held, and says whether
@@ -97,7 +98,7 @@ func (h *holder) take(r row) error {
 		k = &held{}
 		of.keys[string(name)] = k
 	}
-	if keyless && k.image == nil {
+	if keyless && k.image == nil && len(r.image) <= mostImage {
 		k.image = slices.Clone(r.image)
 	}
 	if h.target {

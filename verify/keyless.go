@@ -55,6 +55,9 @@ func (t *tableRun) settleKeyless(ctx context.Context, doubtful map[string]*held)
 	return nil
 }
 
+// tooLarge stands for the values of a row that is not kept.
+var tooLarge = "(of a large row)"
+
 // counted notes a difference.
 func (t *tableRun) counted(h *held) {
 	t.result.Differing++
@@ -68,9 +71,16 @@ func (t *tableRun) counted(h *held) {
 	case h.target.n == 0:
 		d.Kind = Missing
 	}
-	texts := t.comparison.Show(h.image)
+	var texts []*string
+	if h.image != nil {
+		texts = t.comparison.Show(h.image)
+	}
 	for n, i := range t.comparison.Columns() {
-		d.Row = append(d.Row, Value{t.Query.Relation.Columns[i].Name, texts[n]})
+		text := &tooLarge
+		if texts != nil {
+			text = texts[n]
+		}
+		d.Row = append(d.Row, Value{t.Query.Relation.Columns[i].Name, text})
 	}
 	t.result.Differences = append(t.result.Differences, d)
 }

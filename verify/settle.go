@@ -43,15 +43,15 @@ type doubt struct {
 // sight is what a round has seen of a key.
 type sight struct{ source, target seen }
 
-// seen is a key's row on one side.
+// seen is a key's row on one side. Of values there are digests: they can be large.
 type seen struct {
 	rows    int
-	image   string
+	digests string
 	written string
 	texts   []*string
 }
 
-func (s seen) same(o seen) bool { return s.rows == o.rows && s.image == o.image }
+func (s seen) same(o seen) bool { return s.rows == o.rows && s.digests == o.digests }
 
 func (s seen) unwritten(o seen) bool { return s.same(o) && s.written == o.written }
 
@@ -160,13 +160,13 @@ func (t *tableRun) judge(d *doubt, before, target, after seen) bool {
 // inSource and inTarget read the rows of keys, in their order.
 func (t *tableRun) inSource(ctx context.Context, finder *snapshot.Finder, group []*doubt) ([]seen, error) {
 	found, imager := make([]seen, len(group)), t.comparison.Imager()
+	var image []byte
 	for n, d := range group {
-		err := finder.Find(ctx, d.original, func(r snapshot.Row) error {
-			image, err := imager.Image(nil, r.Values)
-			if err != nil {
+		err := finder.Find(ctx, d.original, func(r snapshot.Row) (err error) {
+			if image, err = imager.Image(image[:0], r.Values); err != nil {
 				return err
 			}
-			found[n].add(image, r.Written, r.Texts)
+			found[n].add(t.run.hashes.digests(image), r.Written, r.Texts)
 			return nil
 		})
 		if err != nil {
@@ -182,16 +182,16 @@ func (t *tableRun) inTarget(ctx context.Context, group []*doubt) ([]seen, error)
 		keys[n] = d.key
 	}
 	return found, t.comparison.Find(ctx, keys, func(n int, f apply.Found) error {
-		found[n].add(f.Image, f.Written, f.Texts)
+		found[n].add(t.run.hashes.digests(f.Image), f.Written, f.Texts)
 		return nil
 	})
 }
 
 // add notes a row; a second one of the key only makes it another sight.
-func (s *seen) add(image []byte, written string, texts []*string) {
+func (s *seen) add(digests, written string, texts []*string) {
 	s.rows++
 	if s.rows == 1 {
-		s.image, s.written, s.texts = string(image), written, slices.Clone(texts)
+		s.digests, s.written, s.texts = digests, written, slices.Clone(texts)
 		return
 	}
 	s.written += " " + written
@@ -271,12 +271,9 @@ func (t *tableRun) differs(s *sight) {
 
 // pairs are the columns in which two rows differ.
 func (t *tableRun) pairs(s *sight) (pairs []Pair) {
-	source, target := []byte(s.source.image), []byte(s.target.image)
 	for n, i := range t.comparison.Columns() {
-		var a, b []byte
-		a, _, source = apply.NextValue(source)
-		b, _, target = apply.NextValue(target)
-		if string(a) != string(b) {
+		from, to := n*digestSize, (n+1)*digestSize
+		if s.source.digests[from:to] != s.target.digests[from:to] {
 			pairs = append(pairs, Pair{t.Query.Relation.Columns[i].Name, s.source.texts[i], s.target.texts[n]})
 		}
 	}

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/pgsluice/pgsluice/apply"
@@ -15,7 +16,7 @@ func (oneColumn) Columns() []int { return []int{0} }
 
 // there is a row, by its value and who wrote it; absent is none.
 func there(value, written string) seen {
-	return seen{rows: 1, image: string(apply.AppendValue(nil, []byte(value))), written: written, texts: []*string{&value}}
+	return seen{rows: 1, digests: fmt.Sprintf("%-16s", value), written: written, texts: []*string{&value}}
 }
 
 var absent seen

@@ -5,6 +5,8 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"sync"
+
+	"github.com/pgsluice/pgsluice/apply"
 )
 
 // sums are, for each bucket of keys, how many rows the source has more than the
@@ -94,6 +96,20 @@ func placeOf(h *hashes, key []byte) uint64 { return maphash.Bytes(h.place, key) 
 // name is the digest as bytes.
 func (d digest) name() []byte {
 	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, d.a), d.b)
+}
+
+// digestSize is how many bytes a digest is.
+const digestSize = 16
+
+// digests are those of each value of a row.
+func (h *hashes) digests(image []byte) string {
+	var all []byte
+	for len(image) > 0 {
+		var field []byte
+		field, _, image = apply.NextValue(image)
+		all = append(all, h.digest(field).name()...)
+	}
+	return string(all)
 }
 
 // adder brings the rows of one goroutine to the sums, many at a time.

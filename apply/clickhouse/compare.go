@@ -87,8 +87,9 @@ func (c *comparison) columns() []*column {
 	return columns
 }
 
-// scanRows bounds the memory that a block of an answer takes.
-const scanRows = "8192"
+// Blocks of an answer have so many rows at most: the memory that they take is not
+// known before they come.
+const scanRows, findRows = "8192", "64"
 
 // Scan implements [apply.Comparison]. In a table without a key the version tells
 // when a row came; in one with a key an older version may have been merged away.
@@ -103,7 +104,7 @@ func (c *comparison) Scan(ctx context.Context, before change.LSN, each func(imag
 		from += " WHERE " + versionColumn + " < " + versionOf(change.Position{Commit: before})
 	}
 	var image []byte
-	err := c.read(ctx, "SELECT "+strings.Join(sent, ", ")+" FROM ("+from+")", nil, columns, func() error {
+	err := c.read(ctx, "SELECT "+strings.Join(sent, ", ")+" FROM ("+from+")", scanRows, nil, columns, func() error {
 		for i := range columns[0].rows {
 			image = image[:0]
 			for _, col := range columns {
@@ -119,13 +120,13 @@ func (c *comparison) Scan(ctx context.Context, before change.LSN, each func(imag
 }
 
 // read runs a query and calls each for every block of the answer.
-func (c *comparison) read(ctx context.Context, sql string, keys proto.Input, columns []*column, each func() error) error {
+func (c *comparison) read(ctx context.Context, sql, rows string, keys proto.Input, columns []*column, each func() error) error {
 	var result proto.Results
 	for _, col := range columns {
 		result = append(result, proto.ResultColumn{Name: col.name, Data: col})
 	}
 	q := ch.Query{
-		Body: sql, Settings: append(slices.Clone(selectSettings), ch.Setting{Key: "max_block_size", Value: scanRows}),
+		Body: sql, Settings: append(slices.Clone(selectSettings), ch.Setting{Key: "max_block_size", Value: rows}),
 		Result: result,
 	}
 	if keys != nil {
@@ -165,7 +166,7 @@ func (c *comparison) Find(ctx context.Context, keys [][]byte, each func(place in
 	sql, input, texts := c.lookup(asked, columns)
 	version := newColumn(versionSpec)
 	var image, key []byte
-	err := c.read(ctx, sql, input, append(append(slices.Clone(columns), version), texts...), func() error {
+	err := c.read(ctx, sql, findRows, input, append(append(slices.Clone(columns), version), texts...), func() error {
 		for i := range version.rows {
 			image, key = image[:0], key[:0]
 			for _, col := range columns {
