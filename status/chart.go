@@ -55,14 +55,25 @@ func charts(samples []sample, every time.Duration, limit int64) []chart {
 	}
 }
 
-// between divides what a total has grown by from sample to sample by what another
+// rateOver is the least time that a rate is made over: batches come by fits and
+// starts.
+const rateOver = 5 * time.Second
+
+// between divides what a total has grown by, over the last while, by what another
 // has. A total that is smaller than before has begun anew.
 func between(samples []sample, every time.Duration, total, by func(sample) float64) []point {
 	var points []point
+	before := 0
 	for i := 1; i < len(samples); i++ {
-		before, now := samples[i-1], samples[i]
-		p := point{at: now.at, gap: now.at.Sub(before.at) > 3*every}
-		if more, of := total(now)-total(before), by(now)-by(before); more > 0 && of > 0 {
+		now := samples[i]
+		p := point{at: now.at, gap: now.at.Sub(samples[i-1].at) > 3*every}
+		if p.gap || total(now) < total(samples[i-1]) {
+			before = i - 1
+		}
+		for before < i-1 && now.at.Sub(samples[before+1].at) >= rateOver {
+			before++
+		}
+		if more, of := total(now)-total(samples[before]), by(now)-by(samples[before]); more > 0 && of > 0 {
 			p.value = more / of
 		}
 		points = append(points, p)

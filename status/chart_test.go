@@ -61,3 +61,16 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
+
+func TestARateIsOverSeconds(t *testing.T) {
+	at := time.Now()
+	var samples []sample
+	for i := range 41 { // a batch of 1000 rows every two seconds, looked at four times a second
+		samples = append(samples, sample{at: at.Add(time.Duration(i) * time.Second / 4), rows: float64(i / 8 * 1000)})
+	}
+	for i, p := range between(samples, time.Second/4, func(s sample) float64 { return s.rows }, func(s sample) float64 { return float64(s.at.UnixNano()) / 1e9 }) {
+		if i > 20 && (p.value < 300 || p.value > 700) {
+			t.Errorf("point %d: %.0f rows per second, and 500 is the rate", i, p.value)
+		}
+	}
+}

@@ -181,14 +181,16 @@ func (r *rates) log(log *slog.Logger, p sync.Progress) {
 	}
 }
 
-// lag is how far the target is behind, by the source's clock, as far as it is
+// behind is how far the target is behind, by the source's clock, as far as it is
 // known: an idle source is not behind.
-func lag(p sync.Progress) string {
+func behind(p sync.Progress) time.Duration {
 	if p.LastCommit.IsZero() || p.Watermark >= p.Gathered {
-		return "0s"
+		return 0
 	}
-	return max(0, time.Since(p.LastCommit)).Round(time.Millisecond).String()
+	return max(0, time.Since(p.LastCommit))
 }
+
+func lag(p sync.Progress) string { return behind(p).Round(time.Millisecond).String() }
 
 func (r *rates) lines(name string, p sync.Progress) []string {
 	rows, _, _ := r.update(p)
