@@ -41,9 +41,20 @@ type Phase string
 
 // A table's phases. The conductor alone moves them, in this order:
 //
+//	               ┌──────────(1)─────────┐
+//	               │                      ▼
 //	pending ──▶ copying ──▶ copied ──▶ streaming
-//	               │                      │
-//	               └──────▶ failed ◀──────┘   (a new start of `run` or `load` makes it pending)
+//	 ▲  ▲          │                     │ │
+//	 │  │          └──────▶ failed ◀─────┘ │
+//	 │  └─────────(2)─────────┘            │
+//	 └────────────────────(3)──────────────┘
+//
+//	(1) a table that joins others which stream
+//	(2) at a new start of `run` or `load`, or by a resync
+//	(3) to be copied anew: its schema was rewritten, a resync asks for it, the slot was
+//	    given up; or not the pipeline's any more
+//
+// A table can fail from any phase.
 const (
 	Pending   Phase = "pending"
 	Copying   Phase = "copying"

@@ -153,9 +153,31 @@ type pair struct{ column, candidate int }
 func matchNames(announced []replication.RelationColumn, all []candidate, but pair) (match []int, names int32) {
 	n, m := len(announced), len(all)
 	same := func(i, j int) bool { return j < m && bears(announced[i], all[j]) && but != pair{i, j} }
-	// best[i][j]: the most names that the columns from i on and the candidates
-	// from j on have in common; below zero where a lasting candidate is left over.
+	best := mostNames(n, all, same)
+	match = make([]int, n)
+	for i, j := 0, 0; i < n; {
+		match[i] = -1
+		switch {
+		case same(i, j) && best[i][j] == best[i+1][j+1]+1:
+			match[i] = j
+			i, j = i+1, j+1
+		case j < m && !all[j].lasting && best[i][j] == best[i][j+1]:
+			j++
+		case j < m && all[j].lasting && best[i][j] == best[i+1][j+1]:
+			i, j = i+1, j+1 // renamed
+		default:
+			i++
+		}
+	}
+	return match, best[0][0]
+}
+
+// mostNames gives, at [i][j], the most names that the columns from i on, of n, and the
+// candidates from j on have in common; below zero where a lasting candidate is left
+// over.
+func mostNames(n int, all []candidate, same func(column, candidate int) bool) [][]int32 {
 	const impossible = -1 << 20
+	m := len(all)
 	best := make([][]int32, n+1)
 	for i := n; i >= 0; i-- {
 		best[i] = make([]int32, m+1)
@@ -179,22 +201,7 @@ func matchNames(announced []replication.RelationColumn, all []candidate, but pai
 			best[i][j] = found
 		}
 	}
-	match = make([]int, n)
-	for i, j := 0, 0; i < n; {
-		match[i] = -1
-		switch {
-		case same(i, j) && best[i][j] == best[i+1][j+1]+1:
-			match[i] = j
-			i, j = i+1, j+1
-		case j < m && !all[j].lasting && best[i][j] == best[i][j+1]:
-			j++
-		case j < m && all[j].lasting && best[i][j] == best[i+1][j+1]:
-			i, j = i+1, j+1 // renamed
-		default:
-			i++
-		}
-	}
-	return match, best[0][0]
+	return best
 }
 
 func bears(c replication.RelationColumn, by candidate) bool {

@@ -19,11 +19,12 @@ import (
 // same process goes on and nobody is to come in between: from what a resync notes to
 // the run that does it, and from a run to the next one at a reload.
 
-// claimEvery is how often one that stands by tries, and how often one that runs
+// claimEvery is how often one that stands by tries, guardEvery how often one that runs
 // looks at what its slot keeps.
-const claimEvery = 500 * time.Millisecond
-
-const guardEvery = 3 * time.Second
+const (
+	claimEvery = 500 * time.Millisecond
+	guardEvery = 3 * time.Second
+)
 
 // take returns when this process has the pipeline to itself.
 func (a *attempt) take(ctx context.Context) (err error) {

@@ -16,17 +16,17 @@ type exchange struct {
 	maxRows, maxBytes int
 	until             change.LSN // a watermark at or behind it is urgent; 0: none is
 
-	mu      stdsync.Mutex
-	filling *apply.Batch
-	spare   *apply.Batch
-	sealed  bool      // nothing more can be added: full, or a relation changed
-	whole   bool      // the end of a transaction with rows is in it
-	inside  bool      // rows of a transaction have come, and its end has not
-	awaited bool      // the apply loop waits for that end
-	owed    bool      // the apply loop has a part of it: its end is due also when nothing more of it comes
-	commit  time.Time // of the transaction being gathered
-	turns   []turn    // of tables, since the last batch was taken
-	rebuilt []rebuilt // tables that the target cannot follow
+	mu       stdsync.Mutex
+	filling  *apply.Batch
+	spare    *apply.Batch
+	sealed   bool            // nothing more can be added: full, or a relation changed
+	whole    bool            // the end of a transaction with rows is in it
+	inside   bool            // rows of a transaction have come, and its end has not
+	awaited  bool            // the apply loop waits for that end
+	owed     bool            // the apply loop has a part of it: its end is due also when nothing more of it comes
+	commit   time.Time       // of the transaction being gathered
+	turns    []turn          // of tables, since the last batch was taken
+	recopies []recopyRequest // of tables that the target cannot follow
 
 	changed chan struct{} // something the apply loop may be waiting for
 	room    chan struct{} // the apply loop took a batch
@@ -61,8 +61,8 @@ const (
 	moves             // its rows are kept in other files
 )
 
-// rebuilt is a table that the apply loop wants copied anew.
-type rebuilt struct {
+// recopyRequest is a table that the apply loop wants copied anew.
+type recopyRequest struct {
 	table *table
 	why   string
 }
@@ -189,21 +189,21 @@ func (x *exchange) left() {
 func (x *exchange) settled() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return len(x.turns)+len(x.rebuilt)+x.joins == 0
+	return len(x.turns)+len(x.recopies)+x.joins == 0
 }
 
-// rebuild asks for a table to be copied anew.
-func (x *exchange) rebuild(t *table, why string) {
+// recopy asks for a table to be copied anew.
+func (x *exchange) recopy(t *table, why string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.rebuilt = append(x.rebuilt, rebuilt{t, why})
+	x.recopies = append(x.recopies, recopyRequest{t, why})
 }
 
-func (x *exchange) takeRebuilds() []rebuilt {
+func (x *exchange) takeRecopies() []recopyRequest {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	taken := x.rebuilt
-	x.rebuilt = nil
+	taken := x.recopies
+	x.recopies = nil
 	return taken
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // Pipeline moves one source's tables into one target. Load or Run is called
-// once; Stop, Progress from any goroutine.
+// once; Stop, StopForNext and Progress from any goroutine.
 type Pipeline struct {
 	config Config
 	source source

@@ -224,19 +224,7 @@ func (p *Pipeline) awaitResync(ctx context.Context, before apply.State, names []
 		if err != nil {
 			return err
 		}
-		var left, failed []string
-		for _, name := range names {
-			t := now.Tables[name]
-			if t.CopiedAt != before.Tables[name].CopiedAt || t.Phase == apply.Pending || t.Phase == apply.Copying {
-				taken[name] = true
-			}
-			switch {
-			case taken[name] && t.Phase == apply.Failed:
-				failed = append(failed, name+": "+t.Reason)
-			case !taken[name] || t.Phase != apply.Streaming:
-				left = append(left, name)
-			}
-		}
+		left, failed := resyncing(before, now, names, taken)
 		switch {
 		case len(left) == 0 && len(failed) == 0:
 			return nil
@@ -253,6 +241,24 @@ func (p *Pipeline) awaitResync(ctx context.Context, before apply.State, names []
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// resyncing gives those of the tables that are not where the others are yet, and those
+// that failed, with the reason; taken are all that have been seen on their way.
+func resyncing(before, now apply.State, names []string, taken map[string]bool) (left, failed []string) {
+	for _, name := range names {
+		t := now.Tables[name]
+		if t.CopiedAt != before.Tables[name].CopiedAt || t.Phase == apply.Pending || t.Phase == apply.Copying {
+			taken[name] = true
+		}
+		switch {
+		case taken[name] && t.Phase == apply.Failed:
+			failed = append(failed, name+": "+t.Reason)
+		case !taken[name] || t.Phase != apply.Streaming:
+			left = append(left, name)
+		}
+	}
+	return left, failed
 }
 
 // exactly selects the tables of a state.

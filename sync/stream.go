@@ -256,7 +256,7 @@ func (g *gatherer) row(ctx context.Context, t *table, row *change.Row, at change
 		}
 	}
 	if t.extended && row.Op != change.Insert && !row.OldFull {
-		g.giveUp(t, anew("the replica identity of table %s is not FULL any more, and order_by names columns beside its key", t.name))
+		g.giveUp(t, recopy("the replica identity of table %s is not FULL any more, and order_by names columns beside its key", t.name))
 		return nil
 	}
 	return g.add(ctx, t, row)

@@ -53,8 +53,8 @@ type table struct {
 	goneSince   change.LSN // from here to skipBefore, rows that are gone count
 	truncatedAt change.Position
 
-	// anew: it is to be copied though it was.
-	anew bool
+	// recopy: it is to be copied though it was.
+	recopy bool
 	// again: an earlier copy of this pipeline was thrown away for this one.
 	again bool
 	// tries counts the copies since it last streamed.
@@ -216,7 +216,7 @@ func (t *table) takeShape() {
 }
 
 func (t *table) toCopy() bool {
-	return t.anew || t.state.Phase != apply.Copied && t.state.Phase != apply.Streaming
+	return t.recopy || t.state.Phase != apply.Copied && t.state.Phase != apply.Streaming
 }
 
 // park gives a table up while the others go on. Its state is the caller's to have
