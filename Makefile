@@ -64,6 +64,12 @@ demo: engines build ## run the demo for FOR=20s
 test: engines engine ## run all tests against real servers (PKG=./... TESTFLAGS=)
 	$(GO) test -count=1 -timeout $(TIMEOUT) -parallel $(PARALLEL) $(TESTFLAGS) $(PKG)
 
+# The pictures are for people to look at.
+.PHONY: check-page
+check-page: ## look at page, metrics and alerts with Chromium and promtool, which have to be installed; pictures in bin/page
+	mkdir -p bin/page
+	PGSLUICE_TEST_PICTURES=$(CURDIR)/bin/page $(GO) test -count=1 -v -tags browser -run '^(TestPictures|TestThePageRefreshesItself|TestPrometheus)' ./status
+
 .PHONY: test-race
 test-race: engines engine ## the same with the race detector
 	$(GO) test -count=1 -race -timeout $(TIMEOUT) $(TESTFLAGS) $(PKG)
@@ -84,8 +90,8 @@ test-matrix: engines-all engine ## the same on every PostgreSQL of MAJORS=12,…
 check: ## format, vet, lint and module files
 	@unformatted=$$($(GO) tool gofumpt -l .); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (go tool gofumpt -w .):"; echo "$$unformatted"; exit 1; fi
-	$(GO) vet ./...
-	$(GO) tool staticcheck ./...
+	$(GO) vet -tags browser ./...
+	$(GO) tool staticcheck -tags browser ./...
 	$(GO) mod tidy -diff
 
 .PHONY: bench
