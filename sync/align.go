@@ -89,18 +89,21 @@ func align(announced []replication.RelationColumn, was []apply.ColumnShape, now 
 }
 
 // attributed says whether columns that came and went, if there are any, are nothing
-// else. Where one has a name that another has had, or another is not announced, names
-// may have gone from one to the other, and those that match do so by chance.
+// else. Where one has a name that another has had, where another is not announced, or
+// where one stands before a column that is older than it has to be, names may have
+// gone from one to the other, and those that match do so by chance.
 func attributed(announced []replication.RelationColumn, all []candidate, attnums []int16) bool {
+	younger := false // than any that was there before
 	for i := range announced {
-		if attnums[i] != 0 {
-			continue
-		}
 		for _, c := range all {
-			if bears(announced[i], c) || !slices.Contains(attnums, c.attnum) {
+			switch {
+			case attnums[i] == 0 && (bears(announced[i], c) || !slices.Contains(attnums, c.attnum)):
+				return false
+			case younger && attnums[i] == c.attnum && c.names[0] != "":
 				return false
 			}
 		}
+		younger = younger || attnums[i] == 0
 	}
 	return true
 }
