@@ -22,6 +22,8 @@ BENCH ?= .
 FUZZTIME ?= 20s
 # How often test-crash kills the program on each of four ways from a source to a target.
 KILLS ?= 52
+# How many histories simulate runs: what is rare shows in tens of thousands.
+HISTORIES ?= 20000
 # How long the soak lasts: FOR where it was given, or else less than anybody would ask for.
 SOAK := $(if $(filter file,$(origin FOR)),2m,$(FOR))
 # The PostgreSQL majors of test-matrix.
@@ -77,6 +79,10 @@ test-race: engines engine ## the same with the race detector
 .PHONY: test-crash
 test-crash: engines engine ## kill the program KILLS=52 times on each source and target, at named points and at random
 	PGSLUICE_TEST_KILLS=$(KILLS) $(GO) test -count=1 -v -timeout 60m -run '^(TestKilled|TestEachPoint)' ./integration
+
+.PHONY: simulate
+simulate: ## run HISTORIES=20000 simulated histories of the conductor, some minutes
+	PGSLUICE_SIM_HISTORIES=$(HISTORIES) $(GO) test -count=1 -v -timeout 60m -run '^TestSimulatedHistories$$' ./sync
 
 .PHONY: soak
 soak: engines engine ## workload, schema changes, faults and kills together for FOR=2m, then an exact comparison
