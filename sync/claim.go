@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/replication"
 )
 
 // Of several processes that are told to run one pipeline, one does: the one that
@@ -69,9 +70,10 @@ func (a *attempt) hold(ctx context.Context, lose context.CancelCauseFunc) {
 	for {
 		request, err := a.claim.Wait(ctx, guardEvery)
 		if err == nil && request == "" {
-			var retained int64
-			if retained, err = a.claim.Retained(ctx, a.p.config.Slot); err == nil {
-				err = guard.see(retained)
+			var slot *replication.Slot
+			if slot, err = a.claim.Slot(ctx, a.p.config.Slot); err == nil && slot != nil {
+				a.p.lag.look(slot.End)
+				err = guard.see(slot.Retained)
 			}
 		}
 		switch {

@@ -36,6 +36,7 @@ type exchange struct {
 
 	// confirmed is what the gather loop may tell the source.
 	confirmed atomic.Uint64
+	lag       *lag
 }
 
 // turn is what becomes of a table from here on, for the apply loop to act upon and
@@ -78,6 +79,7 @@ func newExchange(pipeline string, maxRows, maxBytes int, until change.LSN) *exch
 		maxRows: maxRows, maxBytes: maxBytes, until: until,
 		filling: &apply.Batch{Pipeline: pipeline}, spare: &apply.Batch{Pipeline: pipeline},
 		changed: make(chan struct{}, 1), room: make(chan struct{}, 1), errands: make(chan errand),
+		lag: &lag{},
 	}
 }
 
@@ -95,6 +97,9 @@ func (x *exchange) add(t *apply.Table, r *change.Row) (bool, error) {
 	defer x.mu.Unlock()
 	if !x.open(t) {
 		return false, nil
+	}
+	if x.filling.CommitTime.IsZero() {
+		x.lag.filling.Store(x.commit.UnixNano())
 	}
 	x.filling.CommitTime, x.inside = x.commit, true
 	return true, x.filling.Add(t, r)
@@ -253,6 +258,7 @@ func (x *exchange) take() (b *apply.Batch, turns []turn, ok bool) {
 		x.awaited = true
 		return nil, nil, false
 	}
+	x.lag.took()
 	b, turns = x.filling, x.turns
 	x.filling, x.spare = x.spare, nil
 	if x.inside {

@@ -38,6 +38,7 @@ func (a *attempt) stream(ctx context.Context, until change.LSN) error {
 		return err
 	}
 	g.stream = stream
+	p.lag.begin(a.pipeline.Watermark, a.system.Flushed)
 	p.show(func(s *shown) { s.phase = Syncing })
 	p.log.Info("streaming", "from", a.pipeline.Watermark.String(), "binary", binary)
 	g.joinMissing()
@@ -113,6 +114,7 @@ func newGatherer(a *attempt, binary bool, until change.LSN) *gatherer {
 		tables: map[*change.Relation]*table{}, spools: map[*change.Relation]*joining{}, joining: map[uint32]*joining{}, refused: map[uint32]refusal{},
 		exchange: newExchange(p.config.Name, p.config.MaxRows, p.config.MaxBytes, until), reached: a.pipeline.Watermark,
 	}
+	g.exchange.lag = &p.lag
 	g.copier = &copier{attempt: a, binary: binary, perform: g.exchange.perform, wake: make(chan struct{}, 1)}
 	g.watcher = newWatcher(a)
 	if p.config.UntilCaughtUp {
@@ -217,13 +219,13 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 		}
 	case replication.Nothing:
 		// A quiet source says how far it is when it is asked.
-		if g.exchange.until != 0 || g.watcher.ahead(g.reached) {
+		if g.exchange.until != 0 || g.watcher.ahead(g.reached) || g.attempt.p.lag.unread() {
 			return g.stream.Ask()
 		}
 	case replication.Begin:
 		g.inside = true
 		g.exchange.begin(e.Time)
-		g.attempt.p.gathered.Store(uint64(e.Position.Commit))
+		g.attempt.p.lag.gathered.Store(uint64(e.Position.Commit))
 	}
 	return nil
 }
@@ -231,7 +233,7 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 func (g *gatherer) advance(to change.LSN, commit time.Time) {
 	g.reached = max(g.reached, to)
 	g.exchange.advance(to, commit)
-	g.attempt.p.gathered.Store(uint64(to))
+	g.attempt.p.lag.gathered.Store(uint64(to))
 }
 
 // row puts a row of a table that streams into the batch.

@@ -68,6 +68,8 @@ type table struct {
 type counters struct {
 	loadedRows, loadedBytes atomic.Int64
 	applied                 atomic.Int64
+	// What the source did of what was applied.
+	inserted, updated, deleted, truncated atomic.Int64
 }
 
 // newTable describes a table of the source as the pipeline moves it: published
@@ -223,6 +225,7 @@ func (t *table) toCopy() bool {
 // remembered.
 func (p *Pipeline) park(t *table, err error) {
 	t.fail(err)
+	p.countError(err)
 	p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", remedy(err))
 }
 

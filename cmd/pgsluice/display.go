@@ -181,16 +181,7 @@ func (r *rates) log(log *slog.Logger, p sync.Progress) {
 	}
 }
 
-// behind is how far the target is behind, by the source's clock, as far as it is
-// known: an idle source is not behind.
-func behind(p sync.Progress) time.Duration {
-	if p.LastCommit.IsZero() || p.Watermark >= p.Gathered {
-		return 0
-	}
-	return max(0, time.Since(p.LastCommit))
-}
-
-func lag(p sync.Progress) string { return behind(p).Round(time.Millisecond).String() }
+func lag(p sync.Progress) string { return p.Lag.Round(time.Millisecond).String() }
 
 func (r *rates) lines(name string, p sync.Progress) []string {
 	rows, _, _ := r.update(p)

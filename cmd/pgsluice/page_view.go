@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/status"
@@ -30,20 +31,36 @@ func (p *pane) view() status.Pipeline {
 func take(v *status.Pipeline, p sync.Progress) {
 	v.Stage, v.Since = string(p.Stage), p.Since
 	if p.Stage == sync.Waiting || p.Stage == sync.Starting {
-		v.Error = p.LastError
+		v.Error, v.Hint = p.LastError, p.LastHint
 	}
 	if p.Watermark > 0 {
 		v.Watermark = p.Watermark.String()
 	}
-	v.LastCommit, v.LagSeconds = p.LastCommit, behind(p).Seconds()
-	v.LagBytes, v.RetainedBytes = int64(max(p.Gathered, p.Watermark)-p.Watermark), p.Retained
-	v.Applied, v.Batches = p.Applied, p.Batches
+	v.LastCommit, v.LagSeconds = p.LastCommit, p.Lag.Seconds()
+	v.LagBytes, v.RetainedBytes = p.LagBytes, p.Retained
+	v.Attempts, v.Errors, v.Applied = p.Attempts, p.Errors, p.Applied
+	v.BatchRows, v.BatchSeconds = histogram(p.BatchRows, 1), histogram(p.BatchTimes, float64(time.Second))
+	v.Batches = int64(v.BatchRows.Count())
 	for _, t := range p.Tables {
 		v.Loaded += t.Rows
 		v.Tables = append(v.Tables, status.Table{
 			Relation: t.Name, Target: t.Target, Phase: string(t.Phase), Rows: t.Rows, Bytes: t.Bytes, OfRows: t.OfRows, OfBytes: t.OfBytes,
+			Inserted: t.Changes.Inserted, Updated: t.Changes.Updated, Deleted: t.Changes.Deleted, Truncated: t.Changes.Truncated,
+			Reason: t.Reason, Hint: t.Hint,
 		})
 	}
+}
+
+// histogram is one of sizes that are counted in a unit.
+func histogram(s sync.Sizes, unit float64) status.Histogram {
+	h := status.Histogram{Sum: float64(s.Sum) / unit}
+	for _, b := range s.Bounds {
+		h.Bounds = append(h.Bounds, float64(b)/unit)
+	}
+	for _, n := range s.Counts {
+		h.Counts = append(h.Counts, uint64(n))
+	}
+	return h
 }
 
 // show puts into a view what was not kept as it was.
