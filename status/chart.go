@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,7 +34,7 @@ type point struct {
 // often.
 func charts(samples []sample, every time.Duration, limit int64) []chart {
 	perSecond := func(total func(sample) float64) []point {
-		return between(samples, every, total, func(s sample) float64 { return float64(s.at.UnixNano()) / 1e9 })
+		return between(samples, every, total, inTime)
 	}
 	perBatch := func(total func(sample) float64) []point {
 		return between(samples, every, total, func(s sample) float64 { return s.batches })
@@ -45,15 +46,32 @@ func charts(samples []sample, every time.Duration, limit int64) []chart {
 		}
 		return points
 	}
-	return []chart{
-		draw("rows per second", perSecond(func(s sample) float64 { return s.rows }), decimal, 0),
+	all := []chart{
+		draw("rows applied per second", perSecond(func(s sample) float64 { return s.applied }), decimal, 0),
 		draw("lag in time", value(func(s sample) float64 { return s.lagSeconds }), seconds, 0),
 		draw("lag in log", value(func(s sample) float64 { return s.lagBytes }), size, 0),
 		draw("retained WAL", value(func(s sample) float64 { return s.retained }), size, float64(limit)),
 		draw("rows of a batch", perBatch(func(s sample) float64 { return s.batchRows }), decimal, 0),
 		draw("time of a batch", perBatch(func(s sample) float64 { return s.batchSecs }), seconds, 0),
 	}
+	// A copy is so much faster than a stream that the one would flatten the other.
+	copied := perSecond(func(s sample) float64 { return s.loaded })
+	if slices.ContainsFunc(copied, func(p point) bool { return p.value > 0 }) {
+		all = append(all, draw("rows copied per second", copied, decimal, 0))
+	}
+	return all
 }
+
+// rate is how many rows come in a second, copied and applied.
+func rate(samples []sample, every time.Duration) string {
+	points := between(samples, every, func(s sample) float64 { return s.loaded + s.applied }, inTime)
+	if len(points) == 0 {
+		return "0"
+	}
+	return decimal(points[len(points)-1].value)
+}
+
+func inTime(s sample) float64 { return float64(s.at.UnixNano()) / 1e9 }
 
 // rateOver is the least time that a rate is made over: batches come by fits and
 // starts.
