@@ -17,12 +17,12 @@ var (
 	}
 )
 
-// ClassOther is what errors are counted under that were judged without a class.
-const ClassOther = "other"
+// classOther is what errors are counted under that were judged without a class.
+const classOther = "other"
 
 // countError counts an error that has ended an attempt, or stopped a table.
 func (p *Pipeline) countError(err error) {
-	class := ClassOther
+	class := classOther
 	if c := fault.ClassOf(err); c != nil {
 		class = c.Name
 	}

@@ -141,6 +141,37 @@ func TestPipelinesShareAPage(t *testing.T) {
 	w.follow(settings{Config: sync.Config{Name: "shop"}}, nil, nil, slog.Default()) // nothing is shown, and nothing happens
 }
 
+func TestAReloadKeepsThePageWhereItIs(t *testing.T) {
+	var log bytes.Buffer
+	w, err := looked(t, io.Discard, minimal+"listen: 127.0.0.1:0\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := func(yaml string) string {
+		s, err := settingsOf(t, minimal+yaml, flags{flush: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.Reset()
+		w.follow(s, nil, nil, slog.New(slog.NewTextHandler(&log, nil)))
+		return log.String()
+	}
+	if said := again("listen: 127.0.0.1:0\nready_lag: 7s\n"); said != "" {
+		t.Errorf("nothing about the address has changed: %s", said)
+	}
+	if page := fetched(t, w.urls[0]); !strings.Contains(page, "<td class=\"value\">7s</td>") {
+		t.Error("the page shows the configuration from before")
+	}
+	for _, yaml := range []string{"", "listen: 127.0.0.1:1\n", "listen: 127.0.0.1:0\nlisten_auth: {user: a, password: hidden-word}\n"} {
+		if said := again(yaml); !strings.Contains(said, "started again") || strings.Contains(said, "hidden-word") {
+			t.Errorf("%q: %q", yaml, said)
+		}
+		if page := fetched(t, w.urls[0]); !strings.Contains(page, "127.0.0.1:0") {
+			t.Errorf("%q: the page says that it is elsewhere", yaml)
+		}
+	}
+}
+
 func fetched(t *testing.T, url string) string {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
