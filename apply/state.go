@@ -19,9 +19,11 @@ type PipelineState struct {
 	// that a name is never continued from another one.
 	SystemIdentifier string `json:"system_identifier"`
 	Database         string `json:"database"`
-	// Timeline is the source's on which Watermark was reached; 0 where it is not
-	// known.
-	Timeline int32 `json:"timeline,omitempty"`
+	// Timeline is the source's on which Watermark was reached, 0 where it is not
+	// known, and TimelineFrom where that began, by which it is told from another of
+	// its number.
+	Timeline     int32      `json:"timeline,omitempty"`
+	TimelineFrom change.LSN `json:"timeline_from,omitempty"`
 	// Slot and Publication are empty for a pipeline that only loads.
 	Slot        string `json:"slot,omitempty"`
 	Publication string `json:"publication,omitempty"`

@@ -122,8 +122,8 @@ func (p *Pipeline) markForResync(ctx context.Context, state apply.State, names [
 	// All of them need nothing of what the slot keeps, and whether it can be gone on
 	// from is not always to be seen: behind the drop of its publication it decodes
 	// nothing any more, though there is a publication of that name again.
-	if !usable || state.Pipeline.OwnsSlot && len(names) == len(followed(state)) {
-		return p.startOver(ctx, state)
+	if !usable || len(names) == len(followed(state)) {
+		return p.startOver(ctx, state, true)
 	}
 	var tables []apply.TableState
 	for _, name := range names {
@@ -154,8 +154,9 @@ func (p *Pipeline) slotUsable(ctx context.Context, state apply.State) (bool, err
 }
 
 // startOver has the target remember that the pipeline begins again: the next start makes a
-// slot and copies all tables into the place of what is there.
-func (p *Pipeline) startOver(ctx context.Context, state apply.State) error {
+// slot and copies all tables into the place of what is there. A slot of the user's own
+// can be kept, and is then begun from where it stands.
+func (p *Pipeline) startOver(ctx context.Context, state apply.State, keep bool) error {
 	conn, err := p.source.Replicate(ctx)
 	if err != nil {
 		return err
@@ -165,13 +166,14 @@ func (p *Pipeline) startOver(ctx context.Context, state apply.State) error {
 	if err != nil {
 		return err
 	}
-	if slot != nil && !state.Pipeline.OwnsSlot {
+	foreign := slot != nil && !state.Pipeline.OwnsSlot
+	if foreign && (slot.Lost || !keep) {
 		return fault.Permanent(fmt.Errorf("replication slot %s is not pgsluice's to drop", state.Pipeline.Slot),
 			"drop it, SELECT pg_drop_replication_slot("+change.QuoteLiteral(state.Pipeline.Slot)+"); and `pgsluice resync` makes a new one and copies all tables anew")
 	}
 	// Before the slot is dropped: with one that is still there a start goes on, with
-	// one that is gone it would not know that it may. In one step: a pipeline of which nothing is remembered would not know its own
-	// tables.
+	// one that is gone it would not know that it may. In one step: a pipeline of which
+	// nothing is remembered would not know its own tables.
 	state.Pipeline.Watermark, state.Pipeline.GivenUp = 0, true
 	var tables []apply.TableState
 	for _, t := range state.Tables {
@@ -183,7 +185,7 @@ func (p *Pipeline) startOver(ctx context.Context, state apply.State) error {
 		return err
 	}
 	crash.At("given-up")
-	if slot == nil {
+	if slot == nil || foreign {
 		return nil
 	}
 	if err := conn.DropSlot(ctx, state.Pipeline.Slot); err != nil {
@@ -204,7 +206,7 @@ func (a *attempt) dropSlot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.startOver(ctx, state); err != nil {
+	if err := p.startOver(ctx, state, false); err != nil {
 		return err
 	}
 	return fault.Permanent(fmt.Errorf("replication slot %s kept more than max_retained_wal (%d bytes) and was dropped", p.config.Slot, p.config.MaxRetained),

@@ -100,8 +100,8 @@ type walsender interface {
 	slots
 	publications
 	Identify(ctx context.Context) (replication.System, error)
-	// Left is [replication.Conn.Left].
-	Left(ctx context.Context, now, before int32) (at change.LSN, ok bool, err error)
+	// History is [replication.Conn.History].
+	History(ctx context.Context, timeline int32) ([]replication.Timeline, error)
 	Now(ctx context.Context) (change.LSN, error)
 	CreateSlot(ctx context.Context, name string, temporary bool) (replication.Point, error)
 	DropSlot(ctx context.Context, name string) error

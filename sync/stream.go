@@ -150,6 +150,9 @@ func (g *gatherer) run(ctx context.Context) (err error) {
 	defer func() {
 		g.stream.Confirm(change.LSN(g.exchange.confirmed.Load()))
 		_ = g.stream.Close(context.WithoutCancel(ctx))
+		for _, j := range g.joining {
+			j.spool.close()
+		}
 	}()
 	done, stop := ctx.Done(), g.attempt.p.stop
 	for events := uint64(0); ; events++ {

@@ -156,6 +156,8 @@ func missed(was *apply.TableState, remade bool) string {
 		return fmt.Sprintf("table %s had left the pipeline", was.Relation)
 	case was.Phase == apply.Copying:
 		return fmt.Sprintf("the copy of table %s was cut short", was.Relation)
+	case was.Phase == apply.Pending && was.Reason == "" && was.CopiedAt != 0:
+		return fmt.Sprintf("table %s was to be copied anew", was.Relation)
 	case was.Phase == apply.Pending:
 		return was.Reason
 	}
