@@ -22,6 +22,8 @@ BENCH ?= .
 FUZZTIME ?= 20s
 # How often test-crash kills the program on each of four ways from a source to a target.
 KILLS ?= 52
+# How many histories simulate runs: what is rare shows in tens of thousands.
+HISTORIES ?= 20000
 # How long the soak lasts: FOR where it was given, or else less than anybody would ask for.
 SOAK := $(if $(filter file,$(origin FOR)),2m,$(FOR))
 # The PostgreSQL majors of test-matrix.
@@ -64,6 +66,12 @@ demo: engines build ## run the demo for FOR=20s
 test: engines engine ## run all tests against real servers (PKG=./... TESTFLAGS=)
 	$(GO) test -count=1 -timeout $(TIMEOUT) -parallel $(PARALLEL) $(TESTFLAGS) $(PKG)
 
+# The pictures are for people to look at.
+.PHONY: check-page
+check-page: ## look at page, metrics and alerts with Chromium and promtool, which have to be installed; pictures in bin/page
+	mkdir -p bin/page
+	PGSLUICE_TEST_PICTURES=$(CURDIR)/bin/page $(GO) test -count=1 -v -tags browser -run '^(TestPictures|TestThePageRefreshesItself|TestPrometheus)' ./status
+
 .PHONY: test-race
 test-race: engines engine ## the same with the race detector
 	$(GO) test -count=1 -race -timeout $(TIMEOUT) $(TESTFLAGS) $(PKG)
@@ -71,6 +79,10 @@ test-race: engines engine ## the same with the race detector
 .PHONY: test-crash
 test-crash: engines engine ## kill the program KILLS=52 times on each source and target, at named points and at random
 	PGSLUICE_TEST_KILLS=$(KILLS) $(GO) test -count=1 -v -timeout 60m -run '^(TestKilled|TestEachPoint)' ./integration
+
+.PHONY: simulate
+simulate: ## run HISTORIES=20000 simulated histories of the conductor, some minutes
+	PGSLUICE_SIM_HISTORIES=$(HISTORIES) $(GO) test -count=1 -v -timeout 60m -run '^TestSimulatedHistories$$' ./sync
 
 .PHONY: soak
 soak: engines engine ## workload, schema changes, faults and kills together for FOR=2m, then an exact comparison
@@ -84,8 +96,8 @@ test-matrix: engines-all engine ## the same on every PostgreSQL of MAJORS=12,…
 check: ## format, vet, lint and module files
 	@unformatted=$$($(GO) tool gofumpt -l .); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (go tool gofumpt -w .):"; echo "$$unformatted"; exit 1; fi
-	$(GO) vet ./...
-	$(GO) tool staticcheck ./...
+	$(GO) vet -tags browser ./...
+	$(GO) tool staticcheck -tags browser ./...
 	$(GO) mod tidy -diff
 
 .PHONY: bench

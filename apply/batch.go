@@ -52,6 +52,7 @@ func (b *Batch) Truncate(t *Table, p change.Position) {
 	b.rows -= len(tb.entries)
 	tb.clear()
 	tb.Truncate = p
+	tb.Changes.Truncated++
 }
 
 // Fits says whether a row of the table can be added: not when the batch holds
@@ -115,7 +116,7 @@ func (b *Batch) table(t *Table) *TableBatch {
 	} else {
 		tb = &TableBatch{}
 	}
-	tb.Table, tb.batch, tb.Truncate = t, b, change.Position{}
+	tb.Table, tb.batch, tb.Truncate, tb.Changes = t, b, change.Position{}, Changes{}
 	b.byNumber[t.Number] = tb
 	b.tables = append(b.tables, tb)
 	return tb

@@ -148,6 +148,30 @@ func TestATruncateTakesItsPlace(t *testing.T) {
 	}
 }
 
+func TestABatchCountsWhatTheSourceDid(t *testing.T) {
+	b, table := &Batch{}, pair()
+	for round := range 2 { // the second is of a batch that is used again
+		for _, r := range []*change.Row{ins(at(1, 1), "a", "x"), upd(at(1, 2), nil, "a", "y"), upd(at(1, 3), []string{"a", ""}, "b", "y"), del(at(1, 4), "b", "")} {
+			if err := b.Add(table, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.Truncate(table, at(1, 5))
+		if err := b.Add(table, ins(at(1, 6), "c", "x")); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := b.Tables()[0].Changes, (Changes{Inserted: 2, Updated: 2, Deleted: 1, Truncated: 1}); got != want || b.Rows() != 1 {
+			t.Errorf("round %d: %+v, want %+v, and %d rows are left", round, got, want, b.Rows())
+		}
+		b.Reset()
+	}
+	keyless := pair()
+	keyless.Relation.Key = nil
+	if err := b.Add(keyless, ins(at(2, 1), "a", "x")); err != nil || b.Tables()[0].Changes != (Changes{Inserted: 1}) {
+		t.Errorf("%+v %v", b.Tables()[0].Changes, err)
+	}
+}
+
 func TestATableWithoutAKeyTakesInsertsOnly(t *testing.T) {
 	b, table := &Batch{}, pair()
 	table.Relation.Key = nil

@@ -14,6 +14,8 @@ type TableBatch struct {
 	// Truncate is where the table was emptied: everything the target holds
 	// from before goes, then the rows below come. The zero Position: it was not.
 	Truncate change.Position
+	// Changes are what the source did: Len is what is left of them.
+	Changes Changes
 
 	batch   *Batch
 	entries []entry
@@ -25,6 +27,10 @@ type TableBatch struct {
 	values  []change.Datum // scratch: the new row with what can be resolved
 	earlier []change.Datum // scratch: a row of the batch
 }
+
+// Changes counts what the source did to a table, rows and, of Truncated,
+// statements.
+type Changes struct{ Inserted, Updated, Deleted, Truncated int64 }
 
 // entry is the last state of one key, or one row of a table without a key.
 type entry struct {
@@ -116,19 +122,23 @@ func (t *TableBatch) add(b *Batch, r *change.Row) error {
 			return errNoKey
 		}
 		t.entries = append(t.entries, entry{position: r.Position, tuple: b.encode(r.New), flags: fresh})
+		t.Changes.Inserted++
 		return nil
 	}
 	switch r.Op {
 	case change.Insert:
+		t.Changes.Inserted++
 		t.key = appendKey(t.key[:0], r.New, nil, key)
 		t.put(b, t.key, r.New, entry{position: r.Position, flags: fresh})
 	case change.Delete:
 		if r.Old == nil {
 			return errNoOldKey
 		}
+		t.Changes.Deleted++
 		t.key = appendKey(t.key[:0], r.Old, nil, key)
 		t.remove(b, t.key, r)
 	case change.Update:
+		t.Changes.Updated++
 		t.key = appendKey(t.key[:0], r.New, r.Old, key)
 		t.update(b, r)
 	}

@@ -19,9 +19,11 @@ type PipelineState struct {
 	// that a name is never continued from another one.
 	SystemIdentifier string `json:"system_identifier"`
 	Database         string `json:"database"`
-	// Timeline is the source's on which Watermark was reached; 0 where it is not
-	// known.
-	Timeline int32 `json:"timeline,omitempty"`
+	// Timeline is the source's on which Watermark was reached, 0 where it is not
+	// known, and TimelineFrom where that began, by which it is told from another of
+	// its number.
+	Timeline     int32      `json:"timeline,omitempty"`
+	TimelineFrom change.LSN `json:"timeline_from,omitempty"`
 	// Slot and Publication are empty for a pipeline that only loads.
 	Slot        string `json:"slot,omitempty"`
 	Publication string `json:"publication,omitempty"`
@@ -41,9 +43,20 @@ type Phase string
 
 // A table's phases. The conductor alone moves them, in this order:
 //
+//	               ┌──────────(1)─────────┐
+//	               │                      ▼
 //	pending ──▶ copying ──▶ copied ──▶ streaming
-//	               │                      │
-//	               └──────▶ failed ◀──────┘   (a new start of `run` or `load` makes it pending)
+//	 ▲  ▲          │                     │ │
+//	 │  │          └──────▶ failed ◀─────┘ │
+//	 │  └─────────(2)─────────┘            │
+//	 └────────────────────(3)──────────────┘
+//
+//	(1) a table that joins others which stream
+//	(2) at a new start of `run` or `load`, or by a resync
+//	(3) to be copied anew: its schema was rewritten, a resync asks for it, the slot was
+//	    given up; or not the pipeline's any more
+//
+// A table can fail from any phase.
 const (
 	Pending   Phase = "pending"
 	Copying   Phase = "copying"

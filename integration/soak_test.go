@@ -157,21 +157,22 @@ func (k *soaked) fault() {
 	k.faults[f.name]++
 }
 
-// steady holds the last third of a life against the one before.
+// steady holds the last third of a life against the two before: a third in which the
+// process mostly waits to try again says little.
 func (k *soaked) steady(seen []usage) {
 	k.Helper()
 	if len(seen) < 9 {
 		k.Logf("%d samples are too few to speak of growth", len(seen))
 		return
 	}
-	third := len(seen) / 3
+	last := 2 * len(seen) / 3
 	most := func(of []usage) (m usage) {
 		for _, s := range of {
 			m.memory, m.goroutines = max(m.memory, s.memory), max(m.goroutines, s.goroutines)
 		}
 		return m
 	}
-	before, after := most(seen[third:2*third]), most(seen[2*third:])
+	before, after := most(seen[:last]), most(seen[last:])
 	k.Logf("memory %d MiB, then %d MiB; goroutines %d, then %d (%d samples)", before.memory>>20, after.memory>>20, before.goroutines, after.goroutines, len(seen))
 	if after.memory > before.memory*3/2+(32<<20) || after.goroutines > before.goroutines+20 {
 		k.Errorf("what the process takes grows: %+v, then %+v", before, after)

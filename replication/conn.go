@@ -112,6 +112,8 @@ type System struct {
 	Timeline int32
 	// Flushed is how far the log is written.
 	Flushed change.LSN
+	// Standby: it follows another server's log.
+	Standby bool
 }
 
 // Identify asks the server who it is.
@@ -120,5 +122,6 @@ func (c *Conn) Identify(ctx context.Context) (System, error) {
 	if err != nil {
 		return System{}, postgres.Doing(err, "identify the source")
 	}
-	return System{Identifier: r.SystemID, Database: r.DBName, Timeline: r.Timeline, Flushed: change.LSN(r.XLogPos)}, nil
+	standby, err := c.standby(ctx)
+	return System{Identifier: r.SystemID, Database: r.DBName, Timeline: r.Timeline, Flushed: change.LSN(r.XLogPos), Standby: standby}, err
 }

@@ -82,8 +82,10 @@ type Slot struct {
 	Confirmed        change.LSN
 	// Lost: the server has removed log that the slot needs.
 	Lost bool
-	// Retained is how much log the slot keeps from being removed, in bytes.
+	// Retained is how much log the slot keeps from being removed, in bytes, and End
+	// where the log ends.
 	Retained int64
+	End      change.LSN
 }
 
 // FindSlot looks a slot up; nil when there is none.
@@ -95,10 +97,10 @@ func (c *Conn) FindSlot(ctx context.Context, name string) (*Slot, error) {
 	rows, err := postgres.Exec(ctx, c.pg, fmt.Sprintf(`
 		SELECT coalesce(plugin, ''), coalesce(database, ''), active, coalesce(active_pid::text, ''),
 		       coalesce(confirmed_flush_lsn, '0/0'), %s,
-		       coalesce(pg_catalog.pg_wal_lsn_diff(
-		         CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END,
-		         restart_lsn), 0)::bigint
-		FROM pg_catalog.pg_replication_slots WHERE slot_name = %s`, lost, change.QuoteLiteral(name)))
+		       coalesce(pg_catalog.pg_wal_lsn_diff(log.ends, restart_lsn), 0)::bigint, coalesce(log.ends, '0/0')
+		FROM pg_catalog.pg_replication_slots,
+		     (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END) AS log (ends)
+		WHERE slot_name = %s`, lost, change.QuoteLiteral(name)))
 	if err != nil {
 		return nil, fmt.Errorf("look up replication slot %s: %w", name, err)
 	}
@@ -108,6 +110,9 @@ func (c *Conn) FindSlot(ctx context.Context, name string) (*Slot, error) {
 	r := rows[0]
 	s := &Slot{Plugin: r[0], Database: r[1], Active: r[2] == "t", ActivePID: r[3], Lost: r[5] == "t"}
 	if s.Confirmed, err = change.ParseLSN(r[4]); err != nil {
+		return nil, err
+	}
+	if s.End, err = change.ParseLSN(r[7]); err != nil {
 		return nil, err
 	}
 	_, err = fmt.Sscan(r[6], &s.Retained)

@@ -132,11 +132,7 @@ func (c *Conn) reached(ctx context.Context, from change.LSN, timeline int32) err
 	case system.Flushed >= from:
 		return nil
 	}
-	standby, err := c.standby(ctx)
-	if err != nil {
-		return err
-	}
-	if standby {
+	if system.Standby {
 		return fault.Retry(fmt.Errorf("the source is a standby that has got to %s, and the target has everything up to %s", system.Flushed, from))
 	}
 	return fault.Lost(fmt.Errorf("the source has lost log that the target has applied: it has got to %s, and the target to %s", system.Flushed, from), fault.Source)

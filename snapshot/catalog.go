@@ -248,12 +248,23 @@ func (c *Catalog) Written(ctx context.Context) (change.LSN, error) {
 	return postgres.Written(ctx, c.conn.PgConn())
 }
 
+// lockPatience is in milliseconds.
+const lockPatience = "1000"
+
 // MadeFilled says whether a leaf partition that was not attached later may have
 // been attached with rows by the transaction that made it: it has rows of that
-// transaction.
+// transaction. It waits for no lock longer than lockPatience: SQLSTATE 55P03.
 func (c *Catalog) MadeFilled(ctx context.Context, l Leaf) (filled bool, err error) {
 	table := change.AlwaysQuote(l.Schema) + "." + change.AlwaysQuote(l.Name)
-	err = c.conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM ONLY `+table+` WHERE xmin::text = (
+	tx, err := c.conn.Begin(ctx)
+	if err != nil {
+		return false, postgres.Doing(err, "look into partition %s", table)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = "+lockPatience); err != nil {
+		return false, postgres.Doing(err, "look into partition %s", table)
+	}
+	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM ONLY `+table+` WHERE xmin::text = (
 		SELECT a.xmin::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1 AND a.attname = 'tableoid' AND a.attnum < 0))`, l.OID).Scan(&filled)
 	return filled, postgres.Doing(err, "look into partition %s", table)
 }

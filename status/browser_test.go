@@ -5,6 +5,7 @@ package status
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -143,4 +144,30 @@ func TestPrometheusTakesTheMetrics(t *testing.T) {
 
 func TestPrometheusTakesTheAlerts(t *testing.T) {
 	promtool(t, "", "check", "rules", "../docs/operations/alerts.yml")
+	promtool(t, "", "test", "rules", "testdata/alerts_test.yml")
+}
+
+func TestPrometheusTakesTheDashboard(t *testing.T) {
+	var file struct {
+		Panels []struct{ Targets []struct{ Expr string } }
+	}
+	if err := json.Unmarshal([]byte(read(t, "dashboard.json")), &file); err != nil {
+		t.Fatal(err)
+	}
+	var rules []map[string]string
+	for _, p := range file.Panels {
+		for _, target := range p.Targets {
+			expr := strings.NewReplacer("$__rate_interval", "5m", "$pipeline", ".*").Replace(target.Expr)
+			rules = append(rules, map[string]string{"record": fmt.Sprintf("panel%d", len(rules)), "expr": expr})
+		}
+	}
+	raw, err := json.Marshal(map[string]any{"groups": []any{map[string]any{"name": "dashboard", "rules": rules}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "rules.yml") // JSON is YAML
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	promtool(t, "", "check", "rules", path)
 }

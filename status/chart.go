@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,7 +34,7 @@ type point struct {
 // often.
 func charts(samples []sample, every time.Duration, limit int64) []chart {
 	perSecond := func(total func(sample) float64) []point {
-		return between(samples, every, total, func(s sample) float64 { return float64(s.at.UnixNano()) / 1e9 })
+		return between(samples, every, total, inTime)
 	}
 	perBatch := func(total func(sample) float64) []point {
 		return between(samples, every, total, func(s sample) float64 { return s.batches })
@@ -45,24 +46,52 @@ func charts(samples []sample, every time.Duration, limit int64) []chart {
 		}
 		return points
 	}
-	return []chart{
-		draw("rows per second", perSecond(func(s sample) float64 { return s.rows }), decimal, 0),
+	all := []chart{
+		draw("rows applied per second", perSecond(func(s sample) float64 { return s.applied }), decimal, 0),
 		draw("lag in time", value(func(s sample) float64 { return s.lagSeconds }), seconds, 0),
 		draw("lag in log", value(func(s sample) float64 { return s.lagBytes }), size, 0),
 		draw("retained WAL", value(func(s sample) float64 { return s.retained }), size, float64(limit)),
 		draw("rows of a batch", perBatch(func(s sample) float64 { return s.batchRows }), decimal, 0),
 		draw("time of a batch", perBatch(func(s sample) float64 { return s.batchSecs }), seconds, 0),
 	}
+	// A copy is so much faster than a stream that the one would flatten the other.
+	copied := perSecond(func(s sample) float64 { return s.loaded })
+	if slices.ContainsFunc(copied, func(p point) bool { return p.value > 0 }) {
+		all = append(all, draw("rows copied per second", copied, decimal, 0))
+	}
+	return all
 }
 
-// between divides what a total has grown by from sample to sample by what another
+// rate is how many rows come in a second, copied and applied.
+func rate(samples []sample, every time.Duration) string {
+	points := between(samples, every, func(s sample) float64 { return s.loaded + s.applied }, inTime)
+	if len(points) == 0 {
+		return "0"
+	}
+	return decimal(points[len(points)-1].value)
+}
+
+func inTime(s sample) float64 { return float64(s.at.UnixNano()) / 1e9 }
+
+// rateOver is the least time that a rate is made over: batches come by fits and
+// starts.
+const rateOver = 5 * time.Second
+
+// between divides what a total has grown by, over the last while, by what another
 // has. A total that is smaller than before has begun anew.
 func between(samples []sample, every time.Duration, total, by func(sample) float64) []point {
 	var points []point
+	before := 0
 	for i := 1; i < len(samples); i++ {
-		before, now := samples[i-1], samples[i]
-		p := point{at: now.at, gap: now.at.Sub(before.at) > 3*every}
-		if more, of := total(now)-total(before), by(now)-by(before); more > 0 && of > 0 {
+		now := samples[i]
+		p := point{at: now.at, gap: now.at.Sub(samples[i-1].at) > 3*every}
+		if p.gap || total(now) < total(samples[i-1]) {
+			before = i - 1
+		}
+		for before < i-1 && now.at.Sub(samples[before+1].at) >= rateOver {
+			before++
+		}
+		if more, of := total(now)-total(samples[before]), by(now)-by(samples[before]); more > 0 && of > 0 {
 			p.value = more / of
 		}
 		points = append(points, p)

@@ -9,9 +9,9 @@ import (
 func TestChartsAreOfWhatHappenedBetweenSamples(t *testing.T) {
 	at := time.Now()
 	samples := []sample{
-		{at: at, rows: 1000, batches: 10, batchRows: 500, batchSecs: 1},
-		{at: at.Add(2 * time.Second), rows: 1500, batches: 12, batchRows: 900, batchSecs: 1.5, lagSeconds: 3, lagBytes: 2048},
-		{at: at.Add(4 * time.Second), rows: 10, batches: 1, batchRows: 1, batchSecs: 1, retained: 1 << 20}, // begun anew
+		{at: at, applied: 1000, batches: 10, batchRows: 500, batchSecs: 1},
+		{at: at.Add(2 * time.Second), applied: 1500, batches: 12, batchRows: 900, batchSecs: 1.5, lagSeconds: 3, lagBytes: 2048},
+		{at: at.Add(4 * time.Second), applied: 10, batches: 1, batchRows: 1, batchSecs: 1, retained: 1 << 20}, // begun anew
 	}
 	c := charts(samples[:2], 2*time.Second, 0)
 	for i, want := range []string{"250", "3.0 s", "2.0 KiB", "0 B", "200", "250 ms"} {
@@ -59,5 +59,30 @@ func TestWords(t *testing.T) {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+func TestARateIsOverSeconds(t *testing.T) {
+	at := time.Now()
+	var samples []sample
+	for i := range 41 { // a batch of 1000 rows every two seconds, looked at four times a second
+		samples = append(samples, sample{at: at.Add(time.Duration(i) * time.Second / 4), applied: float64(i / 8 * 1000)})
+	}
+	for i, p := range between(samples, time.Second/4, func(s sample) float64 { return s.applied }, inTime) {
+		if i > 20 && (p.value < 300 || p.value > 700) {
+			t.Errorf("point %d: %.0f rows per second, and 500 is the rate", i, p.value)
+		}
+	}
+}
+
+func TestACopyHasAChartOfItsOwnWhileThereIsOne(t *testing.T) {
+	at := time.Now()
+	samples := []sample{{at: at}, {at: at.Add(time.Second), loaded: 100_000, applied: 10}}
+	all := charts(samples, time.Second, 0)
+	if last := all[len(all)-1]; last.Now != "100,000" || all[0].Now != "10" || rate(samples, time.Second) != "100,010" {
+		t.Errorf("%s %s, %s %s, in all %s", last.Title, last.Now, all[0].Title, all[0].Now, rate(samples, time.Second))
+	}
+	if later := charts(samples[1:], time.Second, 0); len(later) != len(all)-1 {
+		t.Errorf("%d charts, and %d when nothing is copied any more", len(all), len(later))
 	}
 }

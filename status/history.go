@@ -15,7 +15,7 @@ const Samples = 600
 // rates are made when they are drawn.
 type sample struct {
 	at                   time.Time
-	rows                 float64 // loaded and applied
+	loaded, applied      float64
 	lagBytes, lagSeconds float64
 	retained             float64
 	batches              float64
@@ -24,7 +24,7 @@ type sample struct {
 
 func take(at time.Time, p *Pipeline) sample {
 	return sample{
-		at: at, rows: float64(p.Loaded + p.Applied), lagBytes: float64(p.LagBytes), lagSeconds: p.LagSeconds,
+		at: at, loaded: float64(p.Loaded), applied: float64(p.Applied), lagBytes: float64(p.LagBytes), lagSeconds: p.LagSeconds,
 		retained: float64(p.RetainedBytes), batches: float64(p.Batches), batchRows: p.BatchRows.Sum, batchSecs: p.BatchSeconds.Sum,
 	}
 }

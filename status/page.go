@@ -139,17 +139,16 @@ func (s *Server) shown(p *Pipeline, r *http.Request, whole bool) shown {
 	failed := p.failed()
 	samples := s.history.of(p.Name)
 	v := shown{
-		Pipeline: *p, Whole: whole, Mood: mood(p.Stage), Rate: "0", Phases: phases(p.Tables),
+		Pipeline: *p, Whole: whole, Mood: mood(p.Stage), Phases: phases(p.Tables),
 		NearLimit: p.RetainedLimit > 0 && p.RetainedBytes >= p.RetainedLimit/2, TableCount: len(p.Tables),
 		FailedCount: len(failed), Broken: failed[:min(len(failed), mostBroken)],
 	}
 	if p.Error != "" && p.Stage != Streaming {
 		v.Mood = "bad"
 	}
-	all := charts(samples, s.every, p.RetainedLimit)
-	v.Rate = all[0].Now
+	v.Rate = rate(samples, s.every)
 	if whole {
-		v.Charts = all
+		v.Charts = charts(samples, s.every, p.RetainedLimit)
 		v.listing = list(p.Tables, r.URL.Query().Get("q"), r.URL.Query().Get("phase"), r.URL.Query().Get("page"))
 	}
 	return v

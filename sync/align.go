@@ -89,18 +89,21 @@ func align(announced []replication.RelationColumn, was []apply.ColumnShape, now 
 }
 
 // attributed says whether columns that came and went, if there are any, are nothing
-// else. Where one has a name that another has had, or another is not announced, names
-// may have gone from one to the other, and those that match do so by chance.
+// else. Where one has a name that another has had, where another is not announced, or
+// where one stands before a column that is older than it has to be, names may have
+// gone from one to the other, and those that match do so by chance.
 func attributed(announced []replication.RelationColumn, all []candidate, attnums []int16) bool {
+	younger := false // than any that was there before
 	for i := range announced {
-		if attnums[i] != 0 {
-			continue
-		}
 		for _, c := range all {
-			if bears(announced[i], c) || !slices.Contains(attnums, c.attnum) {
+			switch {
+			case attnums[i] == 0 && (bears(announced[i], c) || !slices.Contains(attnums, c.attnum)):
+				return false
+			case younger && attnums[i] == c.attnum && c.names[0] != "":
 				return false
 			}
 		}
+		younger = younger || attnums[i] == 0
 	}
 	return true
 }
@@ -153,9 +156,31 @@ type pair struct{ column, candidate int }
 func matchNames(announced []replication.RelationColumn, all []candidate, but pair) (match []int, names int32) {
 	n, m := len(announced), len(all)
 	same := func(i, j int) bool { return j < m && bears(announced[i], all[j]) && but != pair{i, j} }
-	// best[i][j]: the most names that the columns from i on and the candidates
-	// from j on have in common; below zero where a lasting candidate is left over.
+	best := mostNames(n, all, same)
+	match = make([]int, n)
+	for i, j := 0, 0; i < n; {
+		match[i] = -1
+		switch {
+		case same(i, j) && best[i][j] == best[i+1][j+1]+1:
+			match[i] = j
+			i, j = i+1, j+1
+		case j < m && !all[j].lasting && best[i][j] == best[i][j+1]:
+			j++
+		case j < m && all[j].lasting && best[i][j] == best[i+1][j+1]:
+			i, j = i+1, j+1 // renamed
+		default:
+			i++
+		}
+	}
+	return match, best[0][0]
+}
+
+// mostNames gives, at [i][j], the most names that the columns from i on, of n, and the
+// candidates from j on have in common; below zero where a lasting candidate is left
+// over.
+func mostNames(n int, all []candidate, same func(column, candidate int) bool) [][]int32 {
 	const impossible = -1 << 20
+	m := len(all)
 	best := make([][]int32, n+1)
 	for i := n; i >= 0; i-- {
 		best[i] = make([]int32, m+1)
@@ -179,22 +204,7 @@ func matchNames(announced []replication.RelationColumn, all []candidate, but pai
 			best[i][j] = found
 		}
 	}
-	match = make([]int, n)
-	for i, j := 0, 0; i < n; {
-		match[i] = -1
-		switch {
-		case same(i, j) && best[i][j] == best[i+1][j+1]+1:
-			match[i] = j
-			i, j = i+1, j+1
-		case j < m && !all[j].lasting && best[i][j] == best[i][j+1]:
-			j++
-		case j < m && all[j].lasting && best[i][j] == best[i+1][j+1]:
-			i, j = i+1, j+1 // renamed
-		default:
-			i++
-		}
-	}
-	return match, best[0][0]
+	return best
 }
 
 func bears(c replication.RelationColumn, by candidate) bool {

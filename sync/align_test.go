@@ -57,6 +57,7 @@ func TestAnnouncedColumnsAreFoundByWhatTheyWereAndAre(t *testing.T) {
 		{"one renamed twice beside one that came and went", "id#1 a#2", "id x y", "id#1 b#2", "ambiguous"},
 		{"names swapped, and one of them announced as another beside it", "id#1 a#2 b#3 z#4", "id b x z", "id#1 y#3 z#4", "ambiguous"},
 		{"names swapped, and a third that came and went", "a#1 b#2", "b a x", "a#1 b#2", "ambiguous"},
+		{"added, names swapped, and dropped again; renamed since", "id#1 a#2", "id c a", "id#1 x#2", "ambiguous"},
 		{"one dropped, and another that came and went elsewhere", "id#1 a#2 b#3", "id b x", "id#1 b#3", "ambiguous"},
 		{"a table that is gone", "id#1 a#2", "id a", "", "[1 2]"},
 		{"a table that is gone, with a column less", "id#1 a#2 b#3", "id b", "", "[1 3]"},

@@ -15,7 +15,7 @@ import (
 
 // giveUp ends the following of a table: it is copied anew where that helps.
 func (g *gatherer) giveUp(t *table, why error) {
-	var again *rebuild
+	var again *recopyError
 	if errors.As(why, &again) {
 		g.rejoin(t, again.why)
 		return
@@ -39,7 +39,7 @@ func (g *gatherer) resolve(ctx context.Context, m *replication.RelationMessage) 
 func (g *gatherer) resolveFor(ctx context.Context, t *table, m *replication.RelationMessage) (*change.Relation, error) {
 	if m.Schema != t.source.Relation.Schema || m.Name != t.source.Relation.Name {
 		if m.Position.Commit < t.skipBefore { // the name it had before it was copied
-			return g.doubtful(t, m, anew("table %s is told of under another name", t.name)), nil
+			return g.doubtful(t, m, recopy("table %s is told of under another name", t.name)), nil
 		}
 		g.depart(t, fmt.Sprintf("it is now named %s", &change.Relation{Schema: m.Schema, Name: m.Name}))
 		return nil, nil
@@ -48,7 +48,7 @@ func (g *gatherer) resolveFor(ctx context.Context, t *table, m *replication.Rela
 		return nil, err
 	}
 	relation, project, err := g.attempt.follow(ctx, t, m)
-	var again *rebuild
+	var again *recopyError
 	switch {
 	case err == nil:
 	case errors.As(err, &again) && m.Position.Commit >= t.skipBefore:

@@ -154,6 +154,7 @@ func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, turns []turn) err
 			return fmt.Errorf("begin a transaction in the target: %w", err)
 		}
 	}
+	began := time.Now()
 	if err := l.settle(ctx, b, turns); err != nil {
 		return err
 	}
@@ -187,8 +188,9 @@ func (l *applyLoop) apply(ctx context.Context, b *apply.Batch, turns []turn) err
 		l.remembered()
 	}
 	if !nothing {
-		l.applied(b)
+		l.applied(b, time.Since(began))
 	}
+	l.p.lag.applied()
 	return nil
 }
 
@@ -261,14 +263,17 @@ func (l *applyLoop) remembered() {
 }
 
 // applied counts and shows a batch.
-func (l *applyLoop) applied(b *apply.Batch) {
+func (l *applyLoop) applied(b *apply.Batch, took time.Duration) {
 	for _, tb := range b.Tables() {
-		l.byNumber[tb.Table.Number].count.applied.Add(int64(tb.Len()))
+		l.byNumber[tb.Table.Number].count.add(tb)
+	}
+	if !b.Empty() {
+		l.p.batchRows.add(int64(b.Rows()))
+		l.p.batchTimes.add(int64(took))
 	}
 	l.p.show(func(s *shown) {
 		s.watermark = l.attempt.pipeline.Watermark
 		s.applied += int64(b.Rows())
-		s.batches++
 		if !b.CommitTime.IsZero() {
 			s.commit = b.CommitTime
 		}

@@ -157,7 +157,7 @@ func (a *attempt) begun() []*table {
 	}
 	var tables []*table
 	for _, t := range a.tables {
-		if t.anew {
+		if t.recopy {
 			tables = append(tables, t)
 		}
 	}
@@ -275,7 +275,7 @@ func (a *attempt) narrowTables(published map[string]replication.Published) *trou
 			found.add(checkWishes, t.name, faults...)
 			continue
 		}
-		narrowed.state, narrowed.anew = t.state, t.anew
+		narrowed.state, narrowed.recopy = t.state, t.recopy
 		a.tables[i] = narrowed
 	}
 	return found

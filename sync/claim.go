@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/replication"
 )
 
 // Of several processes that are told to run one pipeline, one does: the one that
@@ -19,11 +20,12 @@ import (
 // same process goes on and nobody is to come in between: from what a resync notes to
 // the run that does it, and from a run to the next one at a reload.
 
-// claimEvery is how often one that stands by tries, and how often one that runs
+// claimEvery is how often one that stands by tries, guardEvery how often one that runs
 // looks at what its slot keeps.
-const claimEvery = 500 * time.Millisecond
-
-const guardEvery = 3 * time.Second
+const (
+	claimEvery = 500 * time.Millisecond
+	guardEvery = 3 * time.Second
+)
 
 // take returns when this process has the pipeline to itself.
 func (a *attempt) take(ctx context.Context) (err error) {
@@ -68,9 +70,10 @@ func (a *attempt) hold(ctx context.Context, lose context.CancelCauseFunc) {
 	for {
 		request, err := a.claim.Wait(ctx, guardEvery)
 		if err == nil && request == "" {
-			var retained int64
-			if retained, err = a.claim.Retained(ctx, a.p.config.Slot); err == nil {
-				err = guard.see(retained)
+			var slot *replication.Slot
+			if slot, err = a.claim.Slot(ctx, a.p.config.Slot); err == nil && slot != nil {
+				a.p.lag.look(slot.End)
+				err = guard.see(slot.Retained)
 			}
 		}
 		switch {

@@ -16,17 +16,17 @@ type exchange struct {
 	maxRows, maxBytes int
 	until             change.LSN // a watermark at or behind it is urgent; 0: none is
 
-	mu      stdsync.Mutex
-	filling *apply.Batch
-	spare   *apply.Batch
-	sealed  bool      // nothing more can be added: full, or a relation changed
-	whole   bool      // the end of a transaction with rows is in it
-	inside  bool      // rows of a transaction have come, and its end has not
-	awaited bool      // the apply loop waits for that end
-	owed    bool      // the apply loop has a part of it: its end is due also when nothing more of it comes
-	commit  time.Time // of the transaction being gathered
-	turns   []turn    // of tables, since the last batch was taken
-	rebuilt []rebuilt // tables that the target cannot follow
+	mu       stdsync.Mutex
+	filling  *apply.Batch
+	spare    *apply.Batch
+	sealed   bool            // nothing more can be added: full, or a relation changed
+	whole    bool            // the end of a transaction with rows is in it
+	inside   bool            // rows of a transaction have come, and its end has not
+	awaited  bool            // the apply loop waits for that end
+	owed     bool            // the apply loop has a part of it: its end is due also when nothing more of it comes
+	commit   time.Time       // of the transaction being gathered
+	turns    []turn          // of tables, since the last batch was taken
+	recopies []recopyRequest // of tables that the target cannot follow
 
 	changed chan struct{} // something the apply loop may be waiting for
 	room    chan struct{} // the apply loop took a batch
@@ -36,6 +36,7 @@ type exchange struct {
 
 	// confirmed is what the gather loop may tell the source.
 	confirmed atomic.Uint64
+	lag       *lag
 }
 
 // turn is what becomes of a table from here on, for the apply loop to act upon and
@@ -61,8 +62,8 @@ const (
 	moves             // its rows are kept in other files
 )
 
-// rebuilt is a table that the apply loop wants copied anew.
-type rebuilt struct {
+// recopyRequest is a table that the apply loop wants copied anew.
+type recopyRequest struct {
 	table *table
 	why   string
 }
@@ -78,6 +79,7 @@ func newExchange(pipeline string, maxRows, maxBytes int, until change.LSN) *exch
 		maxRows: maxRows, maxBytes: maxBytes, until: until,
 		filling: &apply.Batch{Pipeline: pipeline}, spare: &apply.Batch{Pipeline: pipeline},
 		changed: make(chan struct{}, 1), room: make(chan struct{}, 1), errands: make(chan errand),
+		lag: &lag{},
 	}
 }
 
@@ -95,6 +97,9 @@ func (x *exchange) add(t *apply.Table, r *change.Row) (bool, error) {
 	defer x.mu.Unlock()
 	if !x.open(t) {
 		return false, nil
+	}
+	if x.filling.CommitTime.IsZero() {
+		x.lag.filling.Store(x.commit.UnixNano())
 	}
 	x.filling.CommitTime, x.inside = x.commit, true
 	return true, x.filling.Add(t, r)
@@ -189,21 +194,21 @@ func (x *exchange) left() {
 func (x *exchange) settled() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return len(x.turns)+len(x.rebuilt)+x.joins == 0
+	return len(x.turns)+len(x.recopies)+x.joins == 0
 }
 
-// rebuild asks for a table to be copied anew.
-func (x *exchange) rebuild(t *table, why string) {
+// recopy asks for a table to be copied anew.
+func (x *exchange) recopy(t *table, why string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.rebuilt = append(x.rebuilt, rebuilt{t, why})
+	x.recopies = append(x.recopies, recopyRequest{t, why})
 }
 
-func (x *exchange) takeRebuilds() []rebuilt {
+func (x *exchange) takeRecopies() []recopyRequest {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	taken := x.rebuilt
-	x.rebuilt = nil
+	taken := x.recopies
+	x.recopies = nil
 	return taken
 }
 
@@ -253,6 +258,7 @@ func (x *exchange) take() (b *apply.Batch, turns []turn, ok bool) {
 		x.awaited = true
 		return nil, nil, false
 	}
+	x.lag.took()
 	b, turns = x.filling, x.turns
 	x.filling, x.spare = x.spare, nil
 	if x.inside {

@@ -17,8 +17,8 @@ const (
 	LimitWarns OnLimit = iota
 	// LimitStops ends the run; the slot keeps the log, and more of it.
 	LimitStops
-	// LimitDropsSlot gives the log up: the slot is dropped, and the next run copies
-	// all tables anew.
+	// LimitDropsSlot ends the run and gives the log up: the slot is dropped, and the next
+	// run copies all tables anew. Without a copy they stand still.
 	LimitDropsSlot
 )
 
@@ -48,7 +48,8 @@ const warnEvery = 10 * time.Minute
 // errDropSlot ends a run whose slot is to be dropped.
 var errDropSlot = errors.New("the slot is given up")
 
-// see takes note of the bytes that the slot keeps. An error ends the run.
+// see takes note of the bytes that the slot keeps. An error ends the run, where it is
+// errDropSlot with the slot.
 func (g *guard) see(retained int64) error {
 	p, limit := g.p, g.p.config.MaxRetained
 	p.retained.Store(retained)

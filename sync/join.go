@@ -101,7 +101,7 @@ func (j *joining) keep(err error) {
 // arrivals takes into the stream what the copier is done with; called between two
 // transactions.
 func (g *gatherer) arrivals(ctx context.Context) error {
-	for _, r := range g.exchange.takeRebuilds() {
+	for _, r := range g.exchange.takeRecopies() {
 		if g.byOID[r.table.source.Relation.OID] == r.table {
 			g.rejoin(r.table, r.why)
 		}

@@ -232,7 +232,7 @@ func (l *loader) begin(ctx context.Context, t *table) error {
 }
 
 func (l *loader) end(ctx context.Context, t *table) error {
-	if err := l.sameNames(ctx, t); err != nil {
+	if err := l.stillRead(ctx, t); err != nil {
 		return err
 	}
 	return l.perform(ctx, func(ctx context.Context) error {

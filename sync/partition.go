@@ -8,6 +8,7 @@ import (
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/internal/postgres"
 	"github.com/pgsluice/pgsluice/snapshot"
 )
 
@@ -61,6 +62,8 @@ func (w *watcher) found(l snapshot.Leaf) (filled, read bool) {
 	return is.filled, is.read && is.File == l.File
 }
 
+const lockNotAvailable = "55P03"
+
 // readLeaves reads what is to be read. A leaf that cannot be read now is the next
 // time.
 func (w *watcher) readLeaves(ctx context.Context, conn session) error {
@@ -71,6 +74,8 @@ func (w *watcher) readLeaves(ctx context.Context, conn session) error {
 		}
 		filled, err := catalog.MadeFilled(ctx, l)
 		switch {
+		case postgres.Code(err) == lockNotAvailable:
+			continue // the others of the catalog are not to wait for it
 		case err != nil && (fault.Retryable(err) || ctx.Err() != nil):
 			return err
 		case isGone(err):

@@ -15,7 +15,7 @@ import (
 )
 
 // Pipeline moves one source's tables into one target. Load or Run is called
-// once; Stop, Progress from any goroutine.
+// once; Stop, StopForNext and Progress from any goroutine.
 type Pipeline struct {
 	config Config
 	source source
@@ -33,11 +33,15 @@ type Pipeline struct {
 
 	mu       stdsync.Mutex
 	counters map[string]*counters
+	errors   map[string]int64 // by class
 	shown    atomic.Pointer[shown]
-	// gathered is kept apart from what is shown: it moves with every commit.
-	gathered atomic.Uint64
+	// lag is kept apart from what is shown: it moves with every commit.
+	lag lag
 	// retained is how much log the slot keeps, in bytes.
 	retained atomic.Int64
+	attempts atomic.Int64
+	// batchRows and batchTimes, in nanoseconds, are of the batches with rows.
+	batchRows, batchTimes *tally
 
 	// began is set when an attempt has got as far as moving rows: from then on
 	// what can pass is waited for, before it the user is told.
@@ -54,7 +58,8 @@ func New(config Config, target apply.Target) *Pipeline {
 	}
 	p := &Pipeline{
 		config: config, source: server(config.Source), target: target, log: config.Log.With("pipeline", config.Name),
-		stop: make(chan struct{}), counters: map[string]*counters{},
+		stop: make(chan struct{}), counters: map[string]*counters{}, errors: map[string]int64{},
+		batchRows: newTally(rowBounds...), batchTimes: newTally(timeBounds...),
 	}
 	p.shown.Store(&shown{phase: Starting})
 	p.began.Store(config.Again)
@@ -140,6 +145,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, bool) error) error {
 	pause := newBackoff()
 	retryFailed := true
+	p.attempts.Store(1)
 	for moved := 0; ; {
 		started := time.Now()
 		err := attempt(ctx, retryFailed)
@@ -157,16 +163,19 @@ func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, boo
 			continue
 		case !p.began.Load() && fault.Retryable(err):
 			// Nothing has been moved yet, and the user is likely to be watching.
+			p.countError(err)
 			return fault.Precondition(err, "")
 		case !fault.Retryable(err):
+			p.countError(err)
 			return err
 		}
+		p.countError(err)
 		retryFailed = false
 		if time.Since(started) > steady {
 			pause, moved = newBackoff(), 0
 		}
 		wait := pause.next()
-		p.show(func(s *shown) { s.phase, s.lastError = Waiting, err.Error() })
+		p.show(func(s *shown) { s.phase, s.lastError, s.lastHint = Waiting, err.Error(), fault.Hint(err) })
 		p.log.Warn("the attempt ended; the next one begins from what the target remembers", "error", err, "in", wait, "fix", fault.Hint(err))
 		switch err := p.rest(ctx, wait); {
 		case errors.Is(err, errStopped):
@@ -174,6 +183,7 @@ func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, boo
 		case err != nil:
 			return err
 		}
+		p.attempts.Add(1)
 	}
 }
 

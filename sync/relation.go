@@ -19,12 +19,13 @@ import (
 // or added with one value for all, a type that the stored values are good for as
 // they are. Of a rewrite the log tells nothing.
 
-// rebuild says that a table has to be copied anew to be followed, and why.
-type rebuild struct{ why string }
+// recopyError says that a table has to be copied anew to be followed, and why. What a
+// target cannot follow is an [apply.RebuildError].
+type recopyError struct{ why string }
 
-func (r *rebuild) Error() string { return r.why }
+func (r *recopyError) Error() string { return r.why }
 
-func anew(format string, args ...any) error { return &rebuild{fmt.Sprintf(format, args...)} }
+func recopy(format string, args ...any) error { return &recopyError{fmt.Sprintf(format, args...)} }
 
 // catalogPatience bounds a look into the catalog.
 const catalogPatience = 15 * time.Second
@@ -51,7 +52,7 @@ type following struct {
 // stands for (the remembered shape), what the stream says and what the catalog
 // says. The catalog may be ahead of the stream, never behind it. project says where
 // in the stream's rows the relation's columns are, nil when they are all of them.
-// The error is a *rebuild where following is not enough.
+// The error is a *recopyError where following is not enough.
 //
 // An announcement from before the shape was taken up is met when a stretch is
 // applied again: its rows are given the shape's columns as far as they have them.
@@ -108,7 +109,7 @@ func (f *following) align() (err error) {
 	}
 	var ok bool
 	if f.attnums, ok = align(f.message.Columns, shape, now); !ok {
-		return anew("which columns of table %s were renamed, dropped or added cannot be told", t.name)
+		return recopy("which columns of table %s were renamed, dropped or added cannot be told", t.name)
 	}
 	return nil
 }
@@ -176,7 +177,7 @@ func (f *following) elsewhere() bool {
 func (f *following) forward() error {
 	t := f.table
 	if f.elsewhere() {
-		return anew("table %s may have been a partition of another for a while", t.name)
+		return recopy("table %s may have been a partition of another for a while", t.name)
 	}
 	for i, attnum := range f.attnums {
 		m := f.message.Columns[i]
@@ -198,7 +199,7 @@ func (f *following) forward() error {
 			}
 		case is != nil:
 			if is.Type.OID != m.TypeOID {
-				return anew("column %s of table %s was added, and is not now what it was then", change.QuoteIdent(m.Name), t.name)
+				return recopy("column %s of table %s was added, and is not now what it was then", change.QuoteIdent(m.Name), t.name)
 			}
 			if err := f.added(is); err != nil {
 				return err
@@ -246,14 +247,14 @@ func (f *following) unguarded(attnum int16, name string) error {
 func (f *following) altered(was *apply.ColumnShape, m replication.RelationColumn) error {
 	t, name := f.table, change.QuoteIdent(m.Name)
 	if is := f.is[was.Attnum]; f.rewritten() && (is == nil || is.Entry != was.Entry) {
-		return anew("column %s of table %s was altered, and PostgreSQL has rewritten the rows", name, t.name)
+		return recopy("column %s of table %s was altered, and PostgreSQL has rewritten the rows", name, t.name)
 	}
 	if was.Name == m.Name {
 		return nil
 	}
 	for _, w := range t.wish.named() {
 		if w.column == was.Name || w.column == m.Name {
-			return anew("column %s of table %s, of which something is wanted, is now named %s", change.QuoteIdent(was.Name), t.name, name)
+			return recopy("column %s of table %s, of which something is wanted, is now named %s", change.QuoteIdent(was.Name), t.name, name)
 		}
 	}
 	return nil
@@ -265,11 +266,11 @@ func (f *following) added(is *change.Column) error {
 	for attnum := range f.was {
 		// It is older than one that the table stands for, and was not brought.
 		if attnum > is.Attnum {
-			return anew("column %s of table %s was not in the stream before", name, t.name)
+			return recopy("column %s of table %s was not in the stream before", name, t.name)
 		}
 	}
 	if is.Uneven || is.Missing == nil && (f.rewritten() || is.Generated) {
-		return anew("column %s was added to table %s, and PostgreSQL has rewritten the rows", name, t.name)
+		return recopy("column %s was added to table %s, and PostgreSQL has rewritten the rows", name, t.name)
 	}
 	return nil
 }
@@ -357,7 +358,7 @@ func (f *following) keyStands(r *change.Relation) error {
 func (f *following) extendedKeyStands(r *change.Relation) error {
 	t, now := f.table, f.now.Relation
 	if r.Identity != change.IdentityFull {
-		return anew("the replica identity of table %s is not FULL any more, and order_by names columns beside its key", t.name)
+		return recopy("the replica identity of table %s is not FULL any more, and order_by names columns beside its key", t.name)
 	}
 	inKey := map[int16]bool{}
 	for _, i := range r.Key {
@@ -370,7 +371,7 @@ func (f *following) extendedKeyStands(r *change.Relation) error {
 	}
 	for _, c := range now.Columns {
 		if inKey[c.Attnum] && !c.NotNull {
-			return anew("column %s of table %s can be NULL now, and the target's rows are ordered by it", change.QuoteIdent(c.Name), t.name)
+			return recopy("column %s of table %s can be NULL now, and the target's rows are ordered by it", change.QuoteIdent(c.Name), t.name)
 		}
 	}
 	if !now.Keyed() {
@@ -391,5 +392,5 @@ func sameRelation(a, b *change.Relation) bool {
 }
 
 func keyChanged(t *table) error {
-	return anew("the primary key or replica identity of table %s has changed", t.name)
+	return recopy("the primary key or replica identity of table %s has changed", t.name)
 }

@@ -30,7 +30,7 @@ const mostBehind = 1 << 30
 // resumes says whether the copy that a table's state tells of can be gone on with.
 func (a *attempt) resumes(t *table, was *apply.TableState) bool {
 	resumer, ok := a.p.target.(apply.Resumer)
-	return ok && was.Phase == apply.Copying && len(was.Done) > 0 && was.Shadow == "" && was.Target == t.target && !t.anew &&
+	return ok && was.Phase == apply.Copying && len(was.Done) > 0 && was.Shadow == "" && was.Target == t.target && !t.recopy &&
 		was.Since != 0 && a.pipeline.Watermark != 0 && a.pipeline.Watermark <= was.Since &&
 		was.OID == t.source.Relation.OID && slices.Equal(was.Columns, apply.Shape(t.query.Relation)) &&
 		slices.Equal(was.Files, filesOf(t.source)) && was.Filter == t.query.RowFilter && reflect.DeepEqual(was.Wanted, t.wish.wanted()) && resumer.Resumes(t.into(t.query.Relation))

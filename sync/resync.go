@@ -122,8 +122,8 @@ func (p *Pipeline) markForResync(ctx context.Context, state apply.State, names [
 	// All of them need nothing of what the slot keeps, and whether it can be gone on
 	// from is not always to be seen: behind the drop of its publication it decodes
 	// nothing any more, though there is a publication of that name again.
-	if !usable || state.Pipeline.OwnsSlot && len(names) == len(followed(state)) {
-		return p.startOver(ctx, state)
+	if !usable || len(names) == len(followed(state)) {
+		return p.startOver(ctx, state, true)
 	}
 	var tables []apply.TableState
 	for _, name := range names {
@@ -154,8 +154,9 @@ func (p *Pipeline) slotUsable(ctx context.Context, state apply.State) (bool, err
 }
 
 // startOver has the target remember that the pipeline begins again: the next start makes a
-// slot and copies all tables into the place of what is there.
-func (p *Pipeline) startOver(ctx context.Context, state apply.State) error {
+// slot and copies all tables into the place of what is there. A slot of the user's own
+// can be kept, and is then begun from where it stands.
+func (p *Pipeline) startOver(ctx context.Context, state apply.State, keep bool) error {
 	conn, err := p.source.Replicate(ctx)
 	if err != nil {
 		return err
@@ -165,13 +166,14 @@ func (p *Pipeline) startOver(ctx context.Context, state apply.State) error {
 	if err != nil {
 		return err
 	}
-	if slot != nil && !state.Pipeline.OwnsSlot {
+	foreign := slot != nil && !state.Pipeline.OwnsSlot
+	if foreign && (slot.Lost || !keep) {
 		return fault.Permanent(fmt.Errorf("replication slot %s is not pgsluice's to drop", state.Pipeline.Slot),
 			"drop it, SELECT pg_drop_replication_slot("+change.QuoteLiteral(state.Pipeline.Slot)+"); and `pgsluice resync` makes a new one and copies all tables anew")
 	}
 	// Before the slot is dropped: with one that is still there a start goes on, with
-	// one that is gone it would not know that it may. In one step: a pipeline of which nothing is remembered would not know its own
-	// tables.
+	// one that is gone it would not know that it may. In one step: a pipeline of which
+	// nothing is remembered would not know its own tables.
 	state.Pipeline.Watermark, state.Pipeline.GivenUp = 0, true
 	var tables []apply.TableState
 	for _, t := range state.Tables {
@@ -183,7 +185,7 @@ func (p *Pipeline) startOver(ctx context.Context, state apply.State) error {
 		return err
 	}
 	crash.At("given-up")
-	if slot == nil {
+	if slot == nil || foreign {
 		return nil
 	}
 	if err := conn.DropSlot(ctx, state.Pipeline.Slot); err != nil {
@@ -204,7 +206,7 @@ func (a *attempt) dropSlot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.startOver(ctx, state); err != nil {
+	if err := p.startOver(ctx, state, false); err != nil {
 		return err
 	}
 	return fault.Permanent(fmt.Errorf("replication slot %s kept more than max_retained_wal (%d bytes) and was dropped", p.config.Slot, p.config.MaxRetained),
@@ -224,19 +226,7 @@ func (p *Pipeline) awaitResync(ctx context.Context, before apply.State, names []
 		if err != nil {
 			return err
 		}
-		var left, failed []string
-		for _, name := range names {
-			t := now.Tables[name]
-			if t.CopiedAt != before.Tables[name].CopiedAt || t.Phase == apply.Pending || t.Phase == apply.Copying {
-				taken[name] = true
-			}
-			switch {
-			case taken[name] && t.Phase == apply.Failed:
-				failed = append(failed, name+": "+t.Reason)
-			case !taken[name] || t.Phase != apply.Streaming:
-				left = append(left, name)
-			}
-		}
+		left, failed := resyncing(before, now, names, taken)
 		switch {
 		case len(left) == 0 && len(failed) == 0:
 			return nil
@@ -253,6 +243,24 @@ func (p *Pipeline) awaitResync(ctx context.Context, before apply.State, names []
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// resyncing gives those of the tables that are not where the others are yet, and those
+// that failed, with the reason; taken are all that have been seen on their way.
+func resyncing(before, now apply.State, names []string, taken map[string]bool) (left, failed []string) {
+	for _, name := range names {
+		t := now.Tables[name]
+		if t.CopiedAt != before.Tables[name].CopiedAt || t.Phase == apply.Pending || t.Phase == apply.Copying {
+			taken[name] = true
+		}
+		switch {
+		case taken[name] && t.Phase == apply.Failed:
+			failed = append(failed, name+": "+t.Reason)
+		case !taken[name] || t.Phase != apply.Streaming:
+			left = append(left, name)
+		}
+	}
+	return left, failed
 }
 
 // exactly selects the tables of a state.

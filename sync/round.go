@@ -195,7 +195,7 @@ func (r *round) publishAll(ctx context.Context, conn walsender, todo []*joining)
 func (r *round) prepare(ctx context.Context, todo []*joining) (ready []*joining, err error) {
 	for _, j := range todo {
 		t := j.draft
-		if !r.own.planAnew(t, true) {
+		if !r.own.planCopy(t, true) {
 			return nil, fmt.Errorf("table %s is not one to be copied", t.name)
 		}
 		err := r.perform(ctx, func(ctx context.Context) error {

@@ -140,6 +140,12 @@ func (a *attempt) slot(ctx context.Context) (replication.Point, error) {
 			return replication.Point{}, err
 		}
 	}
+	if slot == nil && !a.pipeline.OwnsSlot { // the user's, which is gone
+		a.pipeline.OwnsSlot = true
+		if err := p.target.Remember(ctx, a.pipeline); err != nil {
+			return replication.Point{}, err
+		}
+	}
 	var point replication.Point
 	if slot == nil {
 		// Also where the server does not answer: it may have made it all the same.

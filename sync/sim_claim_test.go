@@ -3,6 +3,8 @@ package sync
 import (
 	"context"
 	"time"
+
+	"github.com/pgsluice/pgsluice/replication"
 )
 
 // simClaim is a claim, which a connection has until it ends.
@@ -50,12 +52,12 @@ func (c simClaim) Wait(ctx context.Context, patience time.Duration) (string, err
 
 func (c simClaim) Ask(context.Context, string) error { return nil }
 
-func (c simClaim) Retained(ctx context.Context, slot string) (retained int64, err error) {
+func (c simClaim) Slot(ctx context.Context, name string) (slot *replication.Slot, err error) {
 	err = c.ask(ctx, "ask what the slot keeps", func() error {
-		if s := c.slots[slot]; s != nil {
-			retained = int64(c.end - min(s.confirmed, c.end))
+		if s := c.slots[name]; s != nil {
+			slot = &replication.Slot{Retained: int64(c.end - min(s.confirmed, c.end)), End: c.end}
 		}
 		return nil
 	})
-	return retained, err
+	return slot, err
 }

@@ -22,7 +22,10 @@ type simTimelines struct {
 // failOver has a standby take the source's place that misses the last of so many
 // transactions, and all that belongs to them. It is told of no slot or publication
 // that it has not.
-func (s *simSource) failOver(misses int) {
+//
+// A standby that has not heard of the later timelines gives its own a number that one
+// of them has.
+func (s *simSource) failOver(misses int, deaf bool) {
 	keep := len(s.log)
 	for keep > 0 && misses > 0 && s.log[keep-1].commit >= s.standing {
 		keep, misses = keep-1, misses-1
@@ -36,7 +39,9 @@ func (s *simSource) failOver(misses int) {
 	for from := int32(1); from < s.timeline; from++ {
 		if lsn, ok := s.left[from]; ok && lsn > at {
 			maps.DeleteFunc(s.left, func(t int32, _ change.LSN) bool { return t > from })
-			s.left[from] = at
+			if s.left[from] = at; deaf {
+				s.timeline = from
+			}
 			break
 		}
 	}
@@ -59,10 +64,10 @@ func (s *simSource) failOver(misses int) {
 }
 
 func (h *simHistory) failOver() {
-	misses := h.IntN(4)
+	misses, deaf := h.IntN(4), h.IntN(2) == 0
 	_ = h.source.locked(func() error {
 		before := h.source.end
-		h.source.failOver(misses)
+		h.source.failOver(misses, deaf)
 		h.trace("failover: timeline %d, and the log ends at %s instead of %s", h.source.timeline, h.source.end, before)
 		return nil
 	})
@@ -76,8 +81,23 @@ func (s *simSource) lost(state apply.State) bool {
 
 // lostFrom says it of an LSN of the timeline that the target has followed.
 func (s *simSource) lostFrom(p apply.PipelineState, at change.LSN) bool {
-	left, ok := s.left[p.Timeline]
-	return at != 0 && p.Timeline != 0 && p.Timeline < s.timeline && (!ok || at > left)
+	history := s.history()
+	if at == 0 || p.Timeline == 0 || p.Timeline == s.timeline && p.TimelineFrom == beginning(history) {
+		return false
+	}
+	for i, t := range history {
+		if t.Number == p.Timeline && beginning(history[:i]) == p.TimelineFrom {
+			return at > t.Left
+		}
+	}
+	return true
+}
+
+func (s *simSource) history() (history []replication.Timeline) {
+	for _, number := range slices.Sorted(maps.Keys(s.left)) {
+		history = append(history, replication.Timeline{Number: number, Left: s.left[number]})
+	}
+	return history
 }
 
 // judgeLoss says whether a process has ended for a failover that has lost what the
@@ -107,12 +127,12 @@ func (c *simConn) Identify(context.Context) (s replication.System, err error) {
 	return s, err
 }
 
-func (c *simConn) Left(_ context.Context, _, before int32) (at change.LSN, ok bool, err error) {
+func (c *simConn) History(context.Context, int32) (history []replication.Timeline, err error) {
 	err = c.locked(func() error {
-		at, ok = c.left[before]
+		history = c.history()
 		return nil
 	})
-	return at, ok, err
+	return history, err
 }
 
 // simLeading is a target whose rows can be ahead of what it remembers.
@@ -121,6 +141,6 @@ type simLeading struct{ *simTarget }
 // HasFrom implements [apply.Leading].
 func (t simLeading) HasFrom(_ context.Context, name string, at change.LSN) (bool, error) {
 	return slices.ContainsFunc(slices.Collect(maps.Values(t.history.memory.Versions(name))), func(p change.Position) bool {
-		return p.Commit >= change.CopyPosition(at, false).Commit
+		return p.Commit > at || p.Commit == at && p.Seq > 0
 	}), nil
 }

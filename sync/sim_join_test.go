@@ -176,3 +176,27 @@ func TestATableThatIsRenamedBeforeItIsPublishedHasNotFailed(t *testing.T) {
 		}
 	})
 }
+
+// ALTER TABLE writes a table anew behind the snapshot that it is copied under, which
+// makes it empty there, and leaves nothing else to be seen.
+func TestATableThatIsRewrittenWhileItIsCopiedIsCopiedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, w := scripted("first")
+		h.catchUp(1)
+		w.made("second")
+		var rewritten stdsync.Once
+		h.at = func(what string) {
+			if what == "copy a chunk" {
+				rewritten.Do(func() {
+					w.named("second", func(tx *simOpen, r *change.Relation) { w.addRewriting(tx, r) })
+					w.changed("second", false)
+				})
+			}
+		}
+		h.catchUp(2)
+		h.checkEnd()
+		if h.failure != "" {
+			t.Fatalf("%s\n%s", h.failure, strings.Join(h.lines, "\n"))
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	stdsync "sync"
 	"time"
 
+	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/replication"
 )
 
@@ -19,6 +20,15 @@ const (
 
 // createSlot makes a slot, and gives up when the pipeline is stopped.
 func (a *attempt) createSlot(ctx context.Context, conn walsender, name string, temporary bool) (replication.Point, error) {
+	system, err := conn.Identify(ctx)
+	switch {
+	case err != nil:
+		return replication.Point{}, err
+	case system.Identifier != a.system.Identifier, system.Timeline != a.system.Timeline:
+		// A DSN of several hosts can lead elsewhere than to who is streamed from.
+		return replication.Point{}, fault.Retry(fmt.Errorf("a connection leads to system %s on timeline %d, and the one before it to system %s on timeline %d",
+			system.Identifier, system.Timeline, a.system.Identifier, a.system.Timeline))
+	}
 	made := make(chan struct{})
 	var attending stdsync.WaitGroup
 	attending.Go(func() { a.attendSlot(ctx, conn, name, made) })

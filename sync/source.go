@@ -42,8 +42,8 @@ type claim interface {
 	Wait(ctx context.Context, patience time.Duration) (string, error)
 	// Ask makes a request of whoever has the claim.
 	Ask(ctx context.Context, request string) error
-	// Retained is how much log the slot keeps, in bytes; 0 where there is none.
-	Retained(ctx context.Context, slot string) (int64, error)
+	// Slot looks a slot up; nil where there is none.
+	Slot(ctx context.Context, name string) (*replication.Slot, error)
 	Close(ctx context.Context) error
 }
 
@@ -100,8 +100,8 @@ type walsender interface {
 	slots
 	publications
 	Identify(ctx context.Context) (replication.System, error)
-	// Left is [replication.Conn.Left].
-	Left(ctx context.Context, now, before int32) (at change.LSN, ok bool, err error)
+	// History is [replication.Conn.History].
+	History(ctx context.Context, timeline int32) ([]replication.Timeline, error)
 	Now(ctx context.Context) (change.LSN, error)
 	CreateSlot(ctx context.Context, name string, temporary bool) (replication.Point, error)
 	DropSlot(ctx context.Context, name string) error
@@ -287,18 +287,14 @@ func (c *serverClaim) Ask(ctx context.Context, request string) error {
 	return postgres.Doing(err, "ask the process that runs the pipeline")
 }
 
-func (c *serverClaim) Retained(ctx context.Context, slot string) (int64, error) {
+func (c *serverClaim) Slot(ctx context.Context, name string) (*replication.Slot, error) {
 	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
 	defer cancel()
 	var version int
 	if err := c.conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
-		return 0, postgres.Doing(err, "ask the source for its version")
+		return nil, postgres.Doing(err, "ask the source for its version")
 	}
-	s, err := replication.Over(c.conn.PgConn(), version).FindSlot(ctx, slot)
-	if err != nil || s == nil {
-		return 0, err
-	}
-	return s.Retained, nil
+	return replication.Over(c.conn.PgConn(), version).FindSlot(ctx, name)
 }
 
 func (c *serverClaim) Close(ctx context.Context) error { return c.conn.Close(ctx) }

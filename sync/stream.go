@@ -38,6 +38,7 @@ func (a *attempt) stream(ctx context.Context, until change.LSN) error {
 		return err
 	}
 	g.stream = stream
+	p.lag.begin(a.pipeline.Watermark, a.system.Flushed)
 	p.show(func(s *shown) { s.phase = Syncing })
 	p.log.Info("streaming", "from", a.pipeline.Watermark.String(), "binary", binary)
 	g.joinMissing()
@@ -113,6 +114,7 @@ func newGatherer(a *attempt, binary bool, until change.LSN) *gatherer {
 		tables: map[*change.Relation]*table{}, spools: map[*change.Relation]*joining{}, joining: map[uint32]*joining{}, refused: map[uint32]refusal{},
 		exchange: newExchange(p.config.Name, p.config.MaxRows, p.config.MaxBytes, until), reached: a.pipeline.Watermark,
 	}
+	g.exchange.lag = &p.lag
 	g.copier = &copier{attempt: a, binary: binary, perform: g.exchange.perform, wake: make(chan struct{}, 1)}
 	g.watcher = newWatcher(a)
 	if p.config.UntilCaughtUp {
@@ -148,6 +150,9 @@ func (g *gatherer) run(ctx context.Context) (err error) {
 	defer func() {
 		g.stream.Confirm(change.LSN(g.exchange.confirmed.Load()))
 		_ = g.stream.Close(context.WithoutCancel(ctx))
+		for _, j := range g.joining {
+			j.spool.close()
+		}
 	}()
 	done, stop := ctx.Done(), g.attempt.p.stop
 	for events := uint64(0); ; events++ {
@@ -217,13 +222,13 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 		}
 	case replication.Nothing:
 		// A quiet source says how far it is when it is asked.
-		if g.exchange.until != 0 || g.watcher.ahead(g.reached) {
+		if g.exchange.until != 0 || g.watcher.ahead(g.reached) || g.attempt.p.lag.unread() {
 			return g.stream.Ask()
 		}
 	case replication.Begin:
 		g.inside = true
 		g.exchange.begin(e.Time)
-		g.attempt.p.gathered.Store(uint64(e.Position.Commit))
+		g.attempt.p.lag.gathered.Store(uint64(e.Position.Commit))
 	}
 	return nil
 }
@@ -231,7 +236,7 @@ func (g *gatherer) take(ctx context.Context, e *replication.Event) error {
 func (g *gatherer) advance(to change.LSN, commit time.Time) {
 	g.reached = max(g.reached, to)
 	g.exchange.advance(to, commit)
-	g.attempt.p.gathered.Store(uint64(to))
+	g.attempt.p.lag.gathered.Store(uint64(to))
 }
 
 // row puts a row of a table that streams into the batch.
@@ -256,7 +261,7 @@ func (g *gatherer) row(ctx context.Context, t *table, row *change.Row, at change
 		}
 	}
 	if t.extended && row.Op != change.Insert && !row.OldFull {
-		g.giveUp(t, anew("the replica identity of table %s is not FULL any more, and order_by names columns beside its key", t.name))
+		g.giveUp(t, recopy("the replica identity of table %s is not FULL any more, and order_by names columns beside its key", t.name))
 		return nil
 	}
 	return g.add(ctx, t, row)

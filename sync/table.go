@@ -53,8 +53,8 @@ type table struct {
 	goneSince   change.LSN // from here to skipBefore, rows that are gone count
 	truncatedAt change.Position
 
-	// anew: it is to be copied though it was.
-	anew bool
+	// recopy: it is to be copied though it was.
+	recopy bool
 	// again: an earlier copy of this pipeline was thrown away for this one.
 	again bool
 	// tries counts the copies since it last streamed.
@@ -68,6 +68,8 @@ type table struct {
 type counters struct {
 	loadedRows, loadedBytes atomic.Int64
 	applied                 atomic.Int64
+	// What the source did of what was applied.
+	inserted, updated, deleted, truncated atomic.Int64
 }
 
 // newTable describes a table of the source as the pipeline moves it: published
@@ -216,13 +218,14 @@ func (t *table) takeShape() {
 }
 
 func (t *table) toCopy() bool {
-	return t.anew || t.state.Phase != apply.Copied && t.state.Phase != apply.Streaming
+	return t.recopy || t.state.Phase != apply.Copied && t.state.Phase != apply.Streaming
 }
 
 // park gives a table up while the others go on. Its state is the caller's to have
 // remembered.
 func (p *Pipeline) park(t *table, err error) {
 	t.fail(err)
+	p.countError(err)
 	p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", remedy(err))
 }
 

@@ -3,10 +3,12 @@ package sync
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/replication"
 )
 
 // sameHistory looks whether a failover, or a backup that was put back, has taken
@@ -17,22 +19,31 @@ import (
 // What the watermark is behind may be anything, and ends the run. Rows that are
 // ahead of it are those of tables, which are then copied anew.
 func (a *attempt) sameHistory(ctx context.Context) error {
-	was, now := a.pipeline.Timeline, a.system.Timeline
-	a.pipeline.Timeline = now
-	if a.pipeline.Watermark == 0 || was == now {
+	history, err := a.conn.History(ctx, a.system.Timeline)
+	if err != nil {
+		return err
+	}
+	before := a.pipeline
+	a.pipeline.Timeline, a.pipeline.TimelineFrom = a.system.Timeline, beginning(history)
+	now := &a.pipeline
+	switch {
+	case before.Watermark == 0:
+		return nil
+	case before.Timeline == 0: // remembered by a pgsluice that did not know of timelines
+		return a.p.target.Remember(ctx, *now)
+	case before.Timeline == now.Timeline && before.TimelineFrom == now.TimelineFrom:
 		return nil
 	}
-	if was == 0 { // remembered by a pgsluice that did not know of timelines
-		return a.p.target.Remember(ctx, a.pipeline)
+	i := slices.IndexFunc(history, func(t replication.Timeline) bool { return t.Number == before.Timeline })
+	if i < 0 || beginning(history[:i]) != before.TimelineFrom {
+		if a.system.Standby {
+			return fault.Retry(fmt.Errorf("the source is a standby on timeline %d, and the target has followed timeline %d", now.Timeline, before.Timeline))
+		}
+		return fault.Lost(fmt.Errorf("the source has lost log that the target has applied: its timeline %d has not come from timeline %d, which the target has followed", now.Timeline, before.Timeline), fault.Source)
 	}
-	left, ok, err := a.conn.Left(ctx, now, was)
-	switch {
-	case err != nil:
-		return err
-	case !ok:
-		return fault.Lost(fmt.Errorf("the source has lost log that the target has applied: its timeline %d has not come from timeline %d, which the target has followed", now, was), fault.Source)
-	case a.pipeline.Watermark > left:
-		return fault.Lost(fmt.Errorf("the source has lost log that the target has applied: timeline %d ended at %s for it, and the target has got to %s", was, left, a.pipeline.Watermark), fault.Source)
+	left := history[i].Left
+	if before.Watermark > left {
+		return fault.Lost(fmt.Errorf("the source has lost log that the target has applied: timeline %d ended at %s for it, and the target has got to %s", before.Timeline, left, before.Watermark), fault.Source)
 	}
 	ahead, err := a.ahead(ctx, left)
 	if err != nil {
@@ -41,11 +52,19 @@ func (a *attempt) sameHistory(ctx context.Context) error {
 	if err := a.p.target.Remember(ctx, a.pipeline, ahead...); err != nil {
 		return err
 	}
-	a.p.log.Info("the source has failed over, and has everything that the target has", "timeline", now, "before", was, "at", left)
+	a.p.log.Info("the source has failed over, and has everything that the target has", "timeline", now.Timeline, "before", before.Timeline, "at", left)
 	if len(ahead) > 0 {
 		return movedError{fault.Retry(fmt.Errorf("%d tables of the target are ahead of what the source has after a failover: they are copied anew", len(ahead)))}
 	}
 	return nil
+}
+
+// beginning is where a timeline began that has come from others.
+func beginning(history []replication.Timeline) change.LSN {
+	if len(history) == 0 {
+		return 0
+	}
+	return history[len(history)-1].Left
 }
 
 // ahead finds the tables that hold what came at an LSN or later, and has them
@@ -56,7 +75,8 @@ func (a *attempt) ahead(ctx context.Context, at change.LSN) (ahead []apply.Table
 		if t.Left || t.Phase == apply.Failed {
 			continue
 		}
-		is := t.CopiedAt > at || t.Since > at || t.TruncatedAt.Commit >= at || t.ShapedAt.Commit > at
+		is := t.CopiedAt > at || t.Since > at || t.TruncatedAt.Commit >= at ||
+			t.ShapedAt.Commit > at || t.ShapedAt.Commit == at && t.CopiedAt != at
 		if !is && leading != nil {
 			if is, err = leading.HasFrom(ctx, t.Target, at); err != nil {
 				return nil, fmt.Errorf("table %s: %w", t.Relation, err)

@@ -18,24 +18,24 @@ import (
 // remembered of it, and makes the target ready for those to be copied.
 func (a *attempt) settleStates(ctx context.Context, retryFailed bool) error {
 	p := a.p
-	var anew []*table
+	var todo []*table
 	for _, t := range a.tables {
-		if a.planAnew(t, retryFailed) {
-			anew = append(anew, t)
+		if a.planCopy(t, retryFailed) {
+			todo = append(todo, t)
 		}
 	}
-	if err := a.dropShadows(ctx, anew); err != nil {
+	if err := a.dropShadows(ctx, todo); err != nil {
 		return err
 	}
 	// Remembered before a row is touched: whatever becomes of this attempt, no
 	// later one takes what an earlier copy left for what is there. In a first
 	// attempt it is remembered together with the slot.
-	if !a.first && len(anew) > 0 {
-		if err := p.target.Remember(ctx, a.pipeline, states(anew)...); err != nil {
+	if !a.first && len(todo) > 0 {
+		if err := p.target.Remember(ctx, a.pipeline, states(todo)...); err != nil {
 			return fmt.Errorf("remember the state of tables: %w", err)
 		}
 	}
-	for _, t := range anew {
+	for _, t := range todo {
 		if a.joins() {
 			continue // when its turn comes
 		}
@@ -50,12 +50,12 @@ func (a *attempt) settleStates(ctx context.Context, retryFailed bool) error {
 // dropShadows removes what copies that were cut short have left: of tables that are
 // copied anew, and of those that are gone from the source. Only then is a shadow
 // forgotten.
-func (a *attempt) dropShadows(ctx context.Context, anew []*table) error {
+func (a *attempt) dropShadows(ctx context.Context, todo []*table) error {
 	var gone []apply.TableState
 	for name, was := range a.before.Tables {
 		named := func(t *table) bool { return t.name == name }
 		there := slices.ContainsFunc(a.tables, named)
-		if was.Shadow == "" || there && !slices.ContainsFunc(anew, named) {
+		if was.Shadow == "" || there && !slices.ContainsFunc(todo, named) {
 			continue
 		}
 		if err := a.p.target.Drop(ctx, was.Shadow); err != nil {
@@ -83,39 +83,22 @@ func (a *attempt) joins() bool {
 	return a.p.config.Copy && a.before.Pipeline.Slot != "" && slices.ContainsFunc(a.tables, func(t *table) bool {
 		was := a.before.Tables[t.name]
 		again := was.Phase == apply.Pending && was.CopiedAt != 0 || was.Shadow != ""
-		return !t.parked.Load() && (t.state.Phase == apply.Streaming && !t.anew || again)
+		return !t.parked.Load() && (t.state.Phase == apply.Streaming && !t.recopy || again)
 	})
 }
 
-// planAnew decides, from what is remembered of it, whether a table is to be
+// planCopy decides, from what is remembered of it, whether a table is to be
 // copied, and gives it a new state then.
-func (a *attempt) planAnew(t *table, retryFailed bool) bool {
+func (a *attempt) planCopy(t *table, retryFailed bool) bool {
 	was := t.state
 	t.takeSkips(&was)
-	remade := was.OID != 0 && was.OID != t.source.Relation.OID
-	switch {
-	case t.parked.Load(): // by its description
-		return false
-	case was.Phase == apply.Failed && !retryFailed:
-		t.parked.Store(true)
-		return false
-	case !a.p.config.Copy && was.Phase == apply.Failed:
-		t.state.Hint = copyIsOff
-		t.parked.Store(true)
-		a.left = append(a.left, t.state)
-		return false
-	case !a.p.config.Copy && missed(&was, remade) != "":
-		t.fail(fault.Permanent(errors.New(missed(&was, remade)), copyIsOff))
-		t.state.Left = false
-		a.left = append(a.left, t.state)
-		return false
-	case (was.Phase == apply.Copied || was.Phase == apply.Streaming) && !remade && !t.anew:
+	if a.staysAsIs(t, &was, retryFailed) {
 		return false
 	}
 	if a.resumes(t, &was) {
 		return true
 	}
-	if t.anew {
+	if t.recopy {
 		a.p.log.Info("other wishes than when the table was copied: it is copied anew", "table", t.name)
 	}
 	if was.Target != t.target {
@@ -133,8 +116,34 @@ func (a *attempt) planAnew(t *table, retryFailed bool) bool {
 		Relation: t.name, OID: t.source.Relation.OID, Target: t.target, Phase: apply.Pending, CopiedAt: was.CopiedAt,
 		Columns: columns, Wanted: t.wish.wanted(), Made: made,
 	}
-	t.skipBefore, t.truncatedAt, t.anew = 0, change.Position{}, false
+	t.skipBefore, t.truncatedAt, t.recopy = 0, change.Position{}, false
 	return true
+}
+
+// staysAsIs says whether a table is not to be copied: because it streams on, or
+// because it stands still, and is parked.
+func (a *attempt) staysAsIs(t *table, was *apply.TableState, retryFailed bool) bool {
+	remade := was.OID != 0 && was.OID != t.source.Relation.OID
+	switch {
+	case t.parked.Load(): // by its description
+		return true
+	case was.Phase == apply.Failed && !retryFailed:
+		t.parked.Store(true)
+		return true
+	case !a.p.config.Copy && was.Phase == apply.Failed:
+		t.state.Hint = copyIsOff
+		t.parked.Store(true)
+		a.left = append(a.left, t.state)
+		return true
+	case !a.p.config.Copy && missed(was, remade) != "":
+		t.fail(fault.Permanent(errors.New(missed(was, remade)), copyIsOff))
+		t.state.Left = false
+		a.left = append(a.left, t.state)
+		return true
+	case (was.Phase == apply.Copied || was.Phase == apply.Streaming) && !remade && !t.recopy:
+		return true
+	}
+	return false
 }
 
 // missed is why a table that streamed, or was being copied, cannot be gone on with
@@ -147,6 +156,8 @@ func missed(was *apply.TableState, remade bool) string {
 		return fmt.Sprintf("table %s had left the pipeline", was.Relation)
 	case was.Phase == apply.Copying:
 		return fmt.Sprintf("the copy of table %s was cut short", was.Relation)
+	case was.Phase == apply.Pending && was.Reason == "" && was.CopiedAt != 0:
+		return fmt.Sprintf("table %s was to be copied anew", was.Relation)
 	case was.Phase == apply.Pending:
 		return was.Reason
 	}

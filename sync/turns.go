@@ -147,7 +147,7 @@ func (l *applyLoop) reshape(ctx context.Context, t *table, to *apply.Table) erro
 // again has a table copied anew.
 func (l *applyLoop) again(t *table, why string) {
 	t.state.Phase, t.state.Reason = apply.Pending, why
-	l.exchange.rebuild(t, why)
+	l.exchange.recopy(t, why)
 }
 
 // alter has the target's table stand for another relation.

@@ -96,10 +96,12 @@ func samePlaces(a, b []snapshot.Leaf) bool {
 	return slices.EqualFunc(a, b, func(x, y snapshot.Leaf) bool { return x.OID == y.OID && x.File == y.File && x.Place == y.Place })
 }
 
-// sameNames sees, when a table is copied, that the columns had their names until
-// then. A COPY looks names up as they are when it begins, whatever its snapshot: of
-// columns that change names meanwhile it would read the one for the other.
-func (l *loader) sameNames(ctx context.Context, t *table) error {
+// stillRead sees, when a table is copied, that what was read was the table. A COPY
+// looks names up as they are when it begins, whatever its snapshot: of columns that
+// change names meanwhile it would read the one for the other. And a table whose rows
+// ALTER TABLE has rewritten behind the snapshot is empty under it (PostgreSQL manual,
+// "Caveats" of concurrency control).
+func (l *loader) stillRead(ctx context.Context, t *table) error {
 	catalog := l.attempt.catalog
 	if mark, err := catalog.Mark(ctx); err != nil || mark == l.mark {
 		return err
@@ -107,6 +109,9 @@ func (l *loader) sameNames(ctx context.Context, t *table) error {
 	now, err := catalog.Table(ctx, t.source.Relation.OID)
 	if err != nil || now == nil {
 		return err
+	}
+	if rewritten(filesOf(t.source), now) {
+		return changed("the rows of table %s were rewritten while they were copied", t.name)
 	}
 	for _, c := range t.query.Relation.Columns {
 		if i := position(now.Relation, c.Name); i >= 0 && now.Relation.Columns[i].Attnum != c.Attnum {

@@ -47,7 +47,7 @@ func (a *attempt) compareWanted(ctx context.Context, found *trouble) error {
 			found.add(checkWanted, t.name, fault.Precondition(otherWishes(t, changes),
 				"put back what was wanted, or have the table copied anew: set load.existing (--existing) to truncate, or to append where others write to it too"))
 		default:
-			t.anew = true
+			t.recopy = true
 		}
 	}
 	return nil

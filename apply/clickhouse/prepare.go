@@ -93,8 +93,8 @@ func (t *Target) isEmpty(ctx context.Context, p *plan) (bool, error) {
 
 // HasFrom implements [apply.Leading].
 func (t *Target) HasFrom(ctx context.Context, name string, at change.LSN) (has bool, err error) {
-	from := versionOf(change.CopyPosition(at, false))
-	err = t.statements.QueryRow(ctx, fmt.Sprintf("SELECT count() > 0 FROM (SELECT 1 FROM %s WHERE %s >= %s LIMIT 1)", t.tableName(name), versionColumn, from)).Scan(&has)
+	copied := versionOf(change.CopyPosition(at, true)) // what stands there is a copy's
+	err = t.statements.QueryRow(ctx, fmt.Sprintf("SELECT count() > 0 FROM (SELECT 1 FROM %s WHERE %s > %s LIMIT 1)", t.tableName(name), versionColumn, copied)).Scan(&has)
 	if code := codeOf(err); code == codeUnknownTable || code == codeUnknownDatabase {
 		return false, nil
 	}

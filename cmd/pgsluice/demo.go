@@ -55,6 +55,7 @@ type demonstration struct {
 	postgres   *sandbox.Postgres
 	clickhouse *sandbox.ClickHouse
 	settings   settings
+	window     *window
 	tables     []demoTable
 	streamed   map[string]int64
 }
@@ -100,6 +101,9 @@ func (d *demonstration) show(ctx context.Context, lasting time.Duration) error {
 	return d.judge(ctx)
 }
 
+// demoSample is short, so that the charts of half a minute show something.
+const demoSample = 250 * time.Millisecond
+
 // say tells what is going on, above the display's block.
 func (d *demonstration) say(format string, args ...any) {
 	fmt.Fprintf(d.display, format+"\n", args...)
@@ -118,15 +122,20 @@ func (d *demonstration) prepare() error {
 	if err != nil {
 		return err
 	}
+	all[0].Page.Listen = "127.0.0.1:0"
+	if d.window, err = openWindow(all, demoSample, d.log); err != nil {
+		return err
+	}
 	d.settings = all[0]
 	d.say(`
 Look around while it runs:
+  %s       a page to watch; also %[1]smetrics
   psql '%s'
   http://%s/play       e.g. SELECT status, count() FROM orders FINAL GROUP BY status
   native protocol %s, user default, no password
 
 The same as: pgsluice run --source '%s' --target '%s' --table 'public.*'
-`, f.source, d.clickhouse.HTTPAddr(), d.clickhouse.NativeAddr(), f.source, f.target)
+`, d.window.urls[0], f.source, d.clickhouse.HTTPAddr(), d.clickhouse.NativeAddr(), f.source, f.target)
 	return nil
 }
 
@@ -156,7 +165,7 @@ func (d *demonstration) live(ctx context.Context, lasting time.Duration) error {
 // run would mend it.
 func (d *demonstration) run(ctx context.Context, s settings, stop, othersFailed <-chan struct{}) error {
 	var seen sync.Progress
-	_, err := movePipeline(ctx, s, nil, []<-chan struct{}{stop, othersFailed}, nil, d.log, d.display, func(p *sync.Pipeline, ctx context.Context) error {
+	_, err := movePipeline(ctx, s, nil, []<-chan struct{}{stop, othersFailed}, nil, d.log, onlookers{d.display, d.window}, func(p *sync.Pipeline, ctx context.Context) error {
 		err := p.Run(ctx)
 		seen = p.Progress()
 		return err

@@ -66,6 +66,9 @@ func enginesThere() error {
 // remove leaves nothing behind. The data is thrown away, so that an orderly
 // shutdown would be a waste of seconds.
 func (d *demonstration) remove() error {
+	if d.window != nil {
+		d.window.close()
+	}
 	var group errgroup.Group
 	if d.postgres != nil {
 		group.Go(func() error { return errors.Join(d.postgres.Kill(), d.postgres.Stop()) })

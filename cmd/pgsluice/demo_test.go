@@ -85,7 +85,7 @@ func interrupt(t *testing.T) func() {
 func TestDemoEndsEqual(t *testing.T) {
 	temporaryFiles(t)
 	out, errOut := &listener{}, &listener{}
-	if status := execute([]string{"demo", "--for", "3s"}, out, errOut); status != exitDone {
+	if status := execute([]string{"demo", "--for", "8s"}, out, errOut); status != exitDone {
 		t.Fatalf("exit status %d\n%s\n%s", status, out, errOut)
 	}
 	if !strings.Contains(out.String(), "are equal") {

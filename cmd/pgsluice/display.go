@@ -181,14 +181,7 @@ func (r *rates) log(log *slog.Logger, p sync.Progress) {
 	}
 }
 
-// lag is how far the target is behind, by the source's clock, as far as it is
-// known: an idle source is not behind.
-func lag(p sync.Progress) string {
-	if p.LastCommit.IsZero() || p.Watermark >= p.Gathered {
-		return "0s"
-	}
-	return max(0, time.Since(p.LastCommit)).Round(time.Millisecond).String()
-}
+func lag(p sync.Progress) string { return p.Lag.Round(time.Millisecond).String() }
 
 func (r *rates) lines(name string, p sync.Progress) []string {
 	rows, _, _ := r.update(p)

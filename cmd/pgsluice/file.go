@@ -47,6 +47,16 @@ type file struct {
 	MaxRetainedWAL    size       `yaml:"max_retained_wal"`
 	OnLimit           text       `yaml:"on_limit"`
 	SpoolDir          text       `yaml:"spool_dir"`
+	Listen            text       `yaml:"listen"`
+	ListenAuth        struct {
+		User     text `yaml:"user"`
+		Password text `yaml:"password"`
+	} `yaml:"listen_auth"`
+	ListenTLS struct {
+		Cert text `yaml:"cert"`
+		Key  text `yaml:"key"`
+	} `yaml:"listen_tls"`
+	ReadyLag duration `yaml:"ready_lag"`
 }
 
 func readFile(path string) (*file, error) {

@@ -153,6 +153,7 @@ func TestTheDocumentationNamesEveryKeyAndNoOther(t *testing.T) {
 	}
 	t.Setenv("PGPASSWORD", "x")
 	t.Setenv("CH_PASSWORD", "x")
+	t.Setenv("PAGE_PASSWORD", "x")
 	if _, err := parseFile([]byte(block[1])); err != nil {
 		t.Fatalf("the documentation's example is not valid: %v", err)
 	}

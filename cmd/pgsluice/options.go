@@ -32,6 +32,9 @@ type flags struct {
 	existing string
 	workers  int
 	flush    time.Duration
+	// listen is set where the flag was given: the command that has no such flag goes
+	// by the file.
+	listen text
 }
 
 func (f *flags) register(c *cobra.Command, full bool) {
@@ -56,6 +59,9 @@ type settings struct {
 	OnUnrepresentable apply.Policy
 	// Storage and Compression are for tables that do not wish otherwise.
 	Storage, Compression string
+	// Template is target.table, empty for the target's own way.
+	Template string
+	Page     pageSettings
 }
 
 // resolve makes the pipelines that flags and files describe: one for each file,
@@ -146,6 +152,7 @@ func (f *flags) fill(s *settings, c *file, p *problems) {
 	if kind == nil { // said already
 		kind = clickhouseKind
 	}
+	s.Template = template
 	s.TargetName = func(schema, table string) string { return kind.name(template, schema, table) }
 	s.Storage, s.Compression = c.Target.Storage.value, c.Target.Compression.value
 	for key, given := range map[string]text{"storage": c.Target.Storage, "compression": c.Target.Compression} {
@@ -195,6 +202,7 @@ func (f *flags) fill(s *settings, c *file, p *problems) {
 	}
 	s.OnUnrepresentable = policy
 	fillYears(s, c, p)
+	f.fillPage(s, c, p)
 }
 
 // fillYears reads what matters to a pipeline that runs for years.

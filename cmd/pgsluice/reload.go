@@ -89,12 +89,16 @@ func keepMoving(ctx context.Context, s settings, part <-chan settings, log *slog
 		if p != nil {
 			last = p
 		}
+		began := p != nil && p.Began()
 		switch {
-		case next != nil && err == nil:
+		case next != nil && (err == nil || old != nil && !began):
 			log.Info("going on with the configuration that was read again", "pipeline", s.Name)
-			before := s
-			old, s = &before, *next
-		case err != nil && old != nil && (p == nil || !p.Began()):
+			if began || old == nil { // what has not begun is nothing to go back to
+				before := s
+				old = &before
+			}
+			s = *next
+		case err != nil && old != nil && !began:
 			log.Error("the configuration that was read again cannot be run; going on with the one before", "pipeline", s.Name, "error", err, "hint", fault.Hint(err))
 			s, old = *old, nil
 			s.Again = true

@@ -46,6 +46,7 @@ Exit status: 0 done or stopped, 1 failed, 2 usage or configuration, 3 a precondi
 			if len(f.configs) == 0 {
 				all[0].Patterns = nil
 			}
+			all[0].Page.Listen = "" // the process that runs the pipeline has the address
 			return a.move(c.Context(), all, nil, func(p *sync.Pipeline, ctx context.Context) error { return p.Resync(ctx, names) })
 		},
 	}

@@ -36,6 +36,7 @@ Exit status: 0 stopped or done, 1 failed, 2 usage or configuration, 3 a precondi
   pgsluice run -c shop.yaml --until caught-up`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			f.listen.set = c.Flags().Changed(listenFlag)
 			read := func() ([]settings, error) {
 				all, err := f.resolve(true)
 				for i := range all {
@@ -54,6 +55,7 @@ Exit status: 0 stopped or done, 1 failed, 2 usage or configuration, 3 a precondi
 	}
 	f.register(c, true)
 	c.Flags().StringVar(&until, "until", "", "stop when everything committed before the start is applied (caught-up), or everything up to an `LSN`")
+	f.registerListen(c)
 	c.Flags().DurationVar(&f.flush, "flush-interval", -1, "least time between two batches; 0 applies as soon as the target is free (default 500ms)")
 	return c
 }
@@ -87,6 +89,7 @@ Exit status: 0 done or stopped, 1 failed, 2 usage or configuration, 3 a precondi
   pgsluice load --source postgres://me:secret@db/shop --table 'public.*'    # into ./pgsluice-warehouse`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			f.listen.set = c.Flags().Changed(listenFlag)
 			all, err := f.resolve(true)
 			if err != nil {
 				return err
@@ -95,6 +98,7 @@ Exit status: 0 done or stopped, 1 failed, 2 usage or configuration, 3 a precondi
 		},
 	}
 	f.register(c, true)
+	f.registerListen(c)
 	return c
 }
 
@@ -106,6 +110,12 @@ func (a *app) move(ctx context.Context, all []settings, read func() ([]settings,
 	if err != nil {
 		return err
 	}
+	w, err := openWindow(all, 0, log)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	w.announce(log)
 	ctx, stop, release := signals(ctx, log)
 	defer release()
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -115,8 +125,9 @@ func (a *app) move(ctx context.Context, all []settings, read func() ([]settings,
 		parts[s.Name] = part
 		group.Go(func() error {
 			err := keepMoving(ctx, s, part, log, func(s settings, again <-chan struct{}, before *sync.Pipeline) (*sync.Pipeline, error) {
-				return movePipeline(ctx, s, before, []<-chan struct{}{stop, groupCtx.Done()}, again, log, d, what)
+				return movePipeline(ctx, s, before, []<-chan struct{}{stop, groupCtx.Done()}, again, log, onlookers{d, w}, what)
 			})
+			w.ended(s.Name, err)
 			if err != nil && len(all) > 1 {
 				err = fmt.Errorf("pipeline %s: %w", s.Name, err)
 			}
@@ -135,10 +146,16 @@ func (a *app) move(ctx context.Context, all []settings, read func() ([]settings,
 	return group.Wait()
 }
 
+// onlookers are those who are shown how far a pipeline is.
+type onlookers struct {
+	display *display
+	window  *window
+}
+
 // movePipeline runs a pipeline, in the place of the one before, until one of the stops
 // is closed, or again, behind which there is a next. The pipeline is nil where it could
 // not be begun.
-func movePipeline(ctx context.Context, s settings, before *sync.Pipeline, stops []<-chan struct{}, again <-chan struct{}, log *slog.Logger, d *display,
+func movePipeline(ctx context.Context, s settings, before *sync.Pipeline, stops []<-chan struct{}, again <-chan struct{}, log *slog.Logger, o onlookers,
 	what func(*sync.Pipeline, context.Context) error,
 ) (p *sync.Pipeline, err error) {
 	target, err := openTarget(ctx, s, log, false)
@@ -166,7 +183,8 @@ func movePipeline(ctx context.Context, s settings, before *sync.Pipeline, stops 
 	}
 	on(again, p.StopForNext)
 	defer func() { close(ended); watching.Wait() }()
-	defer d.follow(s.Name, p, log)()
+	o.window.follow(s, p, target.counts, log)
+	defer o.display.follow(s.Name, p, log)()
 	return p, what(p, ctx)
 }
 

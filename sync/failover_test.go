@@ -1,0 +1,122 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
+)
+
+// rows inserts some into a table.
+func (w *simWorkload) rows(name string, n int) {
+	for range n {
+		w.named(name, func(tx *simOpen, r *change.Relation) { w.insert(tx, r.OID) })
+	}
+}
+
+// fails over to a standby that has all but the last transactions.
+func (w *simWorkload) failOver(misses int, deaf bool) {
+	_ = w.s.locked(func() error {
+		w.s.failOver(misses, deaf)
+		return nil
+	})
+}
+
+// Of two standbys one is promoted, followed, and lost with what it has committed; the
+// other has never heard of it and gives its own timeline the same number.
+func TestTwoTimelinesOfOneNumberAreToldApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, w := scripted("t", "other")
+		h.catchUp(1)
+		w.s.standing = w.s.end
+		w.rows("t", 1)
+		h.catchUp(2)
+		w.failOver(0, false)
+		w.rows("t", 2)
+		h.catchUp(3)
+		w.failOver(3, true)
+		if w.s.timeline != 2 {
+			t.Fatalf("the source is on timeline %d", w.s.timeline)
+		}
+		w.rows("other", 5)
+		h.catchUp(4)
+		h.checkEnd()
+		if h.failure != "" {
+			t.Error(h.failure)
+		}
+	})
+}
+
+// A slot that is the user's is kept by a resync, which begins from where it stands.
+func TestResyncBehindAFailoverKeepsTheUsersSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, w := scripted("t", "other")
+		h.catchUp(1)
+		state := h.recall()
+		state.Pipeline.OwnsSlot = false
+		if err := h.memory.Remember(context.Background(), state.Pipeline); err != nil {
+			t.Fatal(err)
+		}
+		w.s.standing = w.s.end
+		w.rows("t", 2)
+		h.catchUp(2)
+		w.failOver(2, false)
+		w.rows("other", 6)
+		slot := w.s.slots[simName]
+		h.catchUp(3)
+		h.checkEnd()
+		if h.failure != "" {
+			t.Error(h.failure)
+		}
+		if w.s.slots[simName] != slot {
+			t.Error("the slot is another")
+		}
+	})
+}
+
+// What is remembered of a table that is to be copied anew does not say why, once a
+// start has made up its mind to copy it. Without a copy it stands still all the same.
+func TestWithoutACopyATableThatWasToBeCopiedStandsStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, w := scripted("first", "second")
+		h.config.Existing = apply.Truncate
+		h.catchUp(1)
+		state := h.recall()
+		first := state.Tables["public.first"]
+		first.Phase, first.Reason = apply.Pending, "it was asked for"
+		if err := h.memory.Remember(context.Background(), state.Pipeline, first); err != nil {
+			t.Fatal(err)
+		}
+		var process *simProcess
+		killed := false
+		h.at = func(what string) {
+			if what == "begin to create a slot" && !killed {
+				killed = true
+				w.rows("first", 1)
+				w.rows("second", 1)
+				time.Sleep(20 * time.Second) // the others stream on
+				process.kill("before the copy")
+			}
+		}
+		_, process, done := h.start(2, simTrouble{})
+		if err := <-done; !killed {
+			t.Fatalf("the copy did not begin: %v", err)
+		}
+		h.buried(0)
+		h.at = nil
+		h.config.Copy = false
+		p, _, done := h.start(3, simTrouble{})
+		time.Sleep(time.Minute)
+		p.Stop()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Log(err)
+		}
+		if is := h.recall().Tables["public.first"]; is.Phase != apply.Failed {
+			t.Errorf("the table is %s", is.Phase)
+		}
+	})
+}
