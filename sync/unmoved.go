@@ -84,6 +84,8 @@ func (t *table) unmoved(now *snapshot.Table) error {
 		return changed("table %s changed while it was being looked at", t.name)
 	case len(t.state.Done) > 0 && !slices.Equal(t.state.Files, filesOf(now)):
 		return changed("the rows of table %s were rewritten while its copy was being gone on with", t.name)
+	case rewritten(filesOf(t.source), now): // under an older snapshot they are empty
+		return changed("the rows of table %s were rewritten while it was being looked at", t.name)
 	case t.source.Partitioned && !samePlaces(now.Leaves, t.source.Leaves):
 		// Rows of a partition that is not known are in no piece of the copy, and what
 		// was written before the point is not in the stream.
@@ -96,9 +98,22 @@ func samePlaces(a, b []snapshot.Leaf) bool {
 	return slices.EqualFunc(a, b, func(x, y snapshot.Leaf) bool { return x.OID == y.OID && x.File == y.File && x.Place == y.Place })
 }
 
+// sameNames says whether whatever was read by a name has it still, as far as it is
+// there, and nothing else has it.
+func sameNames(read, now []snapshot.Leaf) bool {
+	for _, was := range read {
+		if slices.ContainsFunc(now, func(is snapshot.Leaf) bool {
+			return (is.OID == was.OID) != (is.Schema == was.Schema && is.Name == was.Name)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
 // stillRead sees, when a table is copied, that what was read was the table. A COPY
-// looks names up as they are when it begins, whatever its snapshot: of columns that
-// change names meanwhile it would read the one for the other. And a table whose rows
+// looks names up as they are when it begins, whatever its snapshot: of columns, or
+// partitions, that change names meanwhile it would read the one for the other. And a table whose rows
 // ALTER TABLE has rewritten behind the snapshot is empty under it (PostgreSQL manual,
 // "Caveats" of concurrency control).
 func (l *loader) stillRead(ctx context.Context, t *table) error {
@@ -112,6 +127,9 @@ func (l *loader) stillRead(ctx context.Context, t *table) error {
 	}
 	if rewritten(filesOf(t.source), now) {
 		return changed("the rows of table %s were rewritten while they were copied", t.name)
+	}
+	if !sameNames(t.source.Leaves, now.Leaves) {
+		return changed("the names of what table %s keeps its rows in changed while they were copied", t.name)
 	}
 	for _, c := range t.query.Relation.Columns {
 		if i := position(now.Relation, c.Name); i >= 0 && now.Relation.Columns[i].Attnum != c.Attnum {
