@@ -103,6 +103,9 @@ type TableState struct {
 	// ShapedAt is where the stream announced Columns: an announcement from before
 	// it speaks of an older shape. For a copy it is the consistent point.
 	ShapedAt change.Position `json:"shaped_at,omitzero"`
+	// Given is the highest attribute number that a column of the source had, or had
+	// had, at the copy.
+	Given int16 `json:"given,omitempty"`
 	// Earlier are the shapes before it, oldest first, that a stretch which is
 	// applied again can announce.
 	Earlier []Shaped `json:"earlier,omitempty"`

@@ -21,6 +21,9 @@ type Table struct {
 	Leaves []Leaf
 	// Rows is the planner's estimate, Bytes the size of the heap.
 	Rows, Bytes int64
+	// Dropped are the attribute numbers of columns that were dropped, ascending: the
+	// catalog keeps them.
+	Dropped []int16
 }
 
 // IdentityFull says whether every old row comes whole: the table and all of its
@@ -142,10 +145,15 @@ func (c *Catalog) complete(ctx context.Context, tables []*Table) error {
 	if err != nil {
 		return err
 	}
+	dropped, err := c.dropped(ctx, oids)
+	if err != nil {
+		return err
+	}
 	for _, t := range tables {
 		t.Relation.Columns = columns[t.Relation.OID]
 		t.Relation.Key = keyColumns(t.Relation, keys[t.Relation.OID])
 		t.Leaves = leaves[t.Relation.OID]
+		t.Dropped = dropped[t.Relation.OID]
 		for _, l := range t.Leaves {
 			t.Bytes += l.Bytes
 		}

@@ -32,11 +32,12 @@ func (g *gatherer) resolve(ctx context.Context, m *replication.RelationMessage) 
 	if t == nil || t.parked.Load() {
 		return nil, nil
 	}
-	return g.resolveFor(ctx, t, m)
+	return g.resolveFor(ctx, t, m, nil)
 }
 
-// resolveFor takes up an announcement of a table that streams.
-func (g *gatherer) resolveFor(ctx context.Context, t *table, m *replication.RelationMessage) (*change.Relation, error) {
+// resolveFor takes up an announcement of a table that streams. attnums are as for
+// follow.
+func (g *gatherer) resolveFor(ctx context.Context, t *table, m *replication.RelationMessage, attnums []int16) (*change.Relation, error) {
 	if m.Schema != t.source.Relation.Schema || m.Name != t.source.Relation.Name {
 		if m.Position.Commit < t.skipBefore { // the name it had before it was copied
 			return g.doubtful(t, m, recopy("table %s is told of under another name", t.name)), nil
@@ -47,7 +48,7 @@ func (g *gatherer) resolveFor(ctx context.Context, t *table, m *replication.Rela
 	if err := g.waitForCatalog(ctx, m.XID); err != nil {
 		return nil, err
 	}
-	relation, project, err := g.attempt.follow(ctx, t, m)
+	relation, project, err := g.attempt.follow(ctx, t, m, attnums)
 	var again *recopyError
 	switch {
 	case err == nil:

@@ -179,7 +179,7 @@ func (g *gatherer) drain(ctx context.Context, t *table, s *spool) error {
 		}
 		switch e.kind {
 		case spoolAnnouncement:
-			if wire, err = g.resolveFor(ctx, t, e.message); err != nil {
+			if wire, err = g.resolveFor(ctx, t, e.message, nil); err != nil {
 				return err
 			}
 			if g.spools[wire] != nil { // to be copied anew: the spool of that copy is another

@@ -207,7 +207,7 @@ func (l *loader) begin(ctx context.Context, t *table) error {
 		t.state.Phase, t.state.CopiedAt, t.state.TruncatedAt = apply.Copying, l.at, change.Position{}
 		t.state.Rows, t.state.Bytes, t.state.Reason, t.state.Hint = 0, 0, "", ""
 		t.state.Columns, t.state.ShapedAt = apply.Shape(t.query.Relation), change.Position{Commit: l.at}
-		t.state.Earlier = nil
+		t.state.Earlier, t.state.Given = nil, given(t.source)
 		t.state.Files = filesOf(t.source)
 		if len(t.state.Done) > 0 && tooOld(t.state.Horizon, l.oldest) {
 			t.state.Done = nil

@@ -34,7 +34,8 @@ const catalogPatience = 15 * time.Second
 type following struct {
 	table   *table
 	message *replication.RelationMessage
-	// attnums are the announced columns', 0 for what came and went.
+	// attnums are the announced columns', 0 for what came and went; nil where they
+	// have yet to be found.
 	attnums []int16
 	// was is what the target's table stands for, is what the catalog says now: nil
 	// where the table is gone.
@@ -56,11 +57,12 @@ type following struct {
 //
 // An announcement from before the shape was taken up is met when a stretch is
 // applied again: its rows are given the shape's columns as far as they have them.
-func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationMessage) (_ *change.Relation, project []int, err error) {
+// attnums are the columns' where it is the catalog that has announced them, else nil.
+func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationMessage, attnums []int16) (_ *change.Relation, project []int, err error) {
 	// The loop that asks answers the source's keepalives too.
 	ctx, cancel := context.WithTimeout(ctx, catalogPatience)
 	defer cancel()
-	f := &following{table: t, message: m, was: map[int16]*apply.ColumnShape{}, is: map[int16]*change.Column{}}
+	f := &following{table: t, message: m, attnums: attnums, was: map[int16]*apply.ColumnShape{}, is: map[int16]*change.Column{}}
 	f.older = m.Position.Compare(t.shapedAt) < 0
 	if f.now, err = a.catalog.Table(ctx, m.OID); err != nil {
 		return nil, nil, err
@@ -86,49 +88,6 @@ func (a *attempt) follow(ctx context.Context, t *table, m *replication.RelationM
 		project = f.kept
 	}
 	return r, project, nil
-}
-
-// align finds out which columns are announced.
-func (f *following) align() (err error) {
-	t, shape := f.table, f.table.shape
-	for i := range shape {
-		f.was[shape[i].Attnum] = &shape[i]
-	}
-	var now []change.Column
-	if f.now != nil {
-		for i := range f.now.Relation.Columns {
-			// A column that the stream leaves out would be a gap in what is announced.
-			if c := &f.now.Relation.Columns[i]; !c.Generated || f.was[c.Attnum] != nil {
-				f.is[c.Attnum] = c
-				now = append(now, *c)
-			}
-		}
-	}
-	if f.older {
-		shape, now = t.shapeAt(f.message.Position)
-	}
-	var ok bool
-	if f.attnums, ok = align(f.message.Columns, shape, now); !ok {
-		return recopy("which columns of table %s were renamed, dropped or added cannot be told", t.name)
-	}
-	return nil
-}
-
-// shapeAt gives the shapes between which an older announcement stands; the second
-// as columns.
-func (t *table) shapeAt(at change.Position) (shape []apply.ColumnShape, next []change.Column) {
-	shape = t.shape
-	following := t.shape
-	for i := len(t.earlier) - 1; i >= 0; i-- {
-		shape, following = t.earlier[i].Columns, shape
-		if t.earlier[i].At.Compare(at) <= 0 {
-			break
-		}
-	}
-	for _, c := range following {
-		next = append(next, change.Column{Name: c.Name, Attnum: c.Attnum})
-	}
-	return shape, next
 }
 
 // conform gives older rows the columns that the target's table stands for. What

@@ -31,7 +31,7 @@ func (w *simWorkload) alter(tx *simOpen, oid uint32) {
 		if r.Keyed() && w.one(4) {
 			i = r.Key[0]
 		}
-		w.rename(&r, i, "r"+*w.text(""))
+		w.rename(&r, i, w.columnName(&r))
 	case n < 18 && len(others) > 1: // names change places
 		j := others[w.IntN(len(others))]
 		one, two := r.Columns[i].Name, r.Columns[j].Name
@@ -53,6 +53,18 @@ func (w *simWorkload) altered(tx *simOpen, r *change.Relation) {
 	tx.alter(r.OID, r)
 }
 
+// columnName is one that the table has no column of; another may have had it.
+func (w *simWorkload) columnName(r *change.Relation) string {
+	pool := []string{"v", "w", "x", "y"}
+	w.Shuffle(len(pool), func(i, j int) { pool[i], pool[j] = pool[j], pool[i] })
+	for _, name := range pool {
+		if position(r, name) < 0 {
+			return name
+		}
+	}
+	return "c" + *w.text("")
+}
+
 func (w *simWorkload) rename(r *change.Relation, i int, name string) {
 	r.Columns[i].Name, r.Columns[i].Entry = name, w.s.xid
 }
@@ -60,7 +72,7 @@ func (w *simWorkload) rename(r *change.Relation, i int, name string) {
 // addColumn does as ALTER TABLE does: rows that are there hold the default, where
 // it is the same for all.
 func (w *simWorkload) addColumn(tx *simOpen, r *change.Relation) {
-	c := w.s.column(r.OID, "c"+*w.text(""), 25)
+	c := w.s.column(r.OID, w.columnName(r), 25)
 	if w.one(2) {
 		c.Missing = w.text("was missing ")
 		c.NotNull = w.one(3)
@@ -81,7 +93,7 @@ func (w *simWorkload) dropColumn(r *change.Relation, i int) {
 // addRewriting adds a column whose default is another for each row: the table is
 // rewritten, and the log says nothing of its rows.
 func (w *simWorkload) addRewriting(tx *simOpen, r *change.Relation) {
-	c := w.s.column(r.OID, "c"+*w.text(""), 25)
+	c := w.s.column(r.OID, w.columnName(r), 25)
 	c.Defaulted = true
 	rows := tx.view(r.OID)
 	r.Columns = append(r.Columns, c)

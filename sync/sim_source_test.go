@@ -145,11 +145,22 @@ func (s *simSource) describe(t *simTable) *snapshot.Table {
 	pages := int64(s.row/simPageRows + 1)
 	return &snapshot.Table{
 		Relation: &r, Rows: int64(len(t.rows)), Bytes: pages * 8192,
-		Leaves: []snapshot.Leaf{{OID: r.OID, Schema: r.Schema, Name: r.Name, Bytes: pages * 8192, Identity: r.Identity, File: s.files[r.OID]}},
+		Dropped: s.dropped(&r),
+		Leaves:  []snapshot.Leaf{{OID: r.OID, Schema: r.Schema, Name: r.Name, Bytes: pages * 8192, Identity: r.Identity, File: s.files[r.OID]}},
 	}
 }
 
 const simPageRows = 16
+
+// dropped are the numbers that the table has given out to columns that are gone.
+func (s *simSource) dropped(r *change.Relation) (attnums []int16) {
+	for attnum := int16(1); attnum <= s.attnums[r.OID]; attnum++ {
+		if !slices.ContainsFunc(r.Columns, func(c change.Column) bool { return c.Attnum == attnum }) {
+			attnums = append(attnums, attnum)
+		}
+	}
+	return attnums
+}
 
 // announcement is a relation as pgoutput describes it.
 func announcement(r *change.Relation, xid uint32) *replication.RelationMessage {

@@ -39,6 +39,10 @@ type table struct {
 	shapedAt change.Position
 	earlier  []apply.Shaped
 	files    []apply.File
+	// given is the state's; copied the shape with the entries of the copy, nil where
+	// it is not known any more. Gather loop only.
+	given  int16
+	copied []apply.ColumnShape
 	// announced is what the stream last announced; gather loop only.
 	announced *apply.Table
 	// wire is the relation that the stream's rows have, and project where in them
@@ -215,6 +219,21 @@ func (t *table) takeSkips(s *apply.TableState) {
 // takeShape has the gather loop go on from what is remembered of the table.
 func (t *table) takeShape() {
 	t.shape, t.shapedAt, t.earlier, t.files = t.state.Columns, t.state.ShapedAt, t.state.Earlier, t.state.Files
+	t.given, t.copied = t.state.Given, nil
+	if t.shapedAt == (change.Position{Commit: t.state.CopiedAt}) {
+		t.copied = t.shape
+	}
+}
+
+// given is the highest attribute number that a column of the table has or has had.
+func given(t *snapshot.Table) (highest int16) {
+	for _, c := range t.Relation.Columns {
+		highest = max(highest, c.Attnum)
+	}
+	for _, attnum := range t.Dropped {
+		highest = max(highest, attnum)
+	}
+	return highest
 }
 
 func (t *table) toCopy() bool {

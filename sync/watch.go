@@ -292,11 +292,13 @@ func (g *gatherer) compare(ctx context.Context, t *table, source *snapshot.Table
 		// Before what the stream announces next: a commit record can start where it is.
 		Position: change.Position{Commit: max(g.reached, s.at) - 1},
 	}
+	var attnums []int16
 	for _, c := range columns {
+		attnums = append(attnums, c.Attnum)
 		m.Columns = append(m.Columns, replication.RelationColumn{Name: c.Name, TypeOID: c.Type.OID, Modifier: c.Type.Modifier})
 	}
 	before := t.announced
-	if _, err := g.resolveFor(ctx, t, m); err != nil {
+	if _, err := g.resolveFor(ctx, t, m, attnums); err != nil {
 		return err
 	}
 	// The stream's rows are known by what it has announced itself.
