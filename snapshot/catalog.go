@@ -33,26 +33,6 @@ func (t *Table) IdentityFull() bool {
 		!slices.ContainsFunc(t.Leaves, func(l Leaf) bool { return l.Identity != change.IdentityFull })
 }
 
-// Leaf is one heap.
-type Leaf struct {
-	OID          uint32
-	Schema, Name string
-	Bytes        int64
-	// Identity is the leaf's own, and the one that counts: it is not inherited.
-	Identity change.Identity
-	// Foreign partitions hold their rows elsewhere.
-	Foreign bool
-	// File is pg_class.relfilenode's: another one after every rewrite of the rows,
-	// and after a TRUNCATE. 0 where there is none.
-	File uint32
-	// Attached: it, or a partition that it is in, was not made as a partition, so
-	// it can have come with rows that the log has not shown as the root's.
-	Attached bool
-	// Place is another one when it, or a partition that it is in, was detached and
-	// attached again. 0 for a table that is none.
-	Place int32
-}
-
 // Catalog reads a source's system tables. It keeps the types it has seen. One
 // goroutine.
 type Catalog struct {
@@ -161,58 +141,6 @@ func (c *Catalog) complete(ctx context.Context, tables []*Table) error {
 	return c.missingInLeaves(ctx, tables)
 }
 
-// What the leaves of partitioned tables hold in a column that they got later: the
-// root, which has no rows, does not say. A leaf without the entry was made with the
-// column, or rewritten.
-const missingInLeavesSQL = `
-SELECT u.root, a.attname, min(v.missing), count(DISTINCT v.missing)
-FROM unnest($1::oid[], $2::oid[]) AS u(root, leaf)
-JOIN pg_catalog.pg_attribute a ON a.attrelid = u.leaf AND a.attnum > 0 AND NOT a.attisdropped AND a.atthasmissing
-CROSS JOIN LATERAL (SELECT (a.attmissingval::text::text[])[1] AS missing) AS v
-GROUP BY u.root, a.attname`
-
-func (c *Catalog) missingInLeaves(ctx context.Context, tables []*Table) error {
-	var roots, leaves []uint32
-	byOID := map[uint32]*change.Relation{}
-	for _, t := range tables {
-		if !t.Partitioned {
-			continue
-		}
-		byOID[t.Relation.OID] = t.Relation
-		for _, l := range t.Leaves {
-			roots, leaves = append(roots, t.Relation.OID), append(leaves, l.OID)
-		}
-	}
-	if len(leaves) == 0 {
-		return nil
-	}
-	rows, err := c.conn.Query(ctx, missingInLeavesSQL, roots, leaves)
-	if err != nil {
-		return postgres.Doing(err, "read the columns of partitions")
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var root uint32
-		var name string
-		var missing *string
-		var distinct int
-		if err := rows.Scan(&root, &name, &missing, &distinct); err != nil {
-			return postgres.Doing(err, "read the columns of partitions")
-		}
-		columns := byOID[root].Columns
-		for i := range columns {
-			if columns[i].Name != name {
-				continue
-			}
-			if columns[i].Defaulted = distinct > 1; distinct == 1 {
-				columns[i].Missing = missing
-			}
-			columns[i].Uneven = distinct > 1
-		}
-	}
-	return postgres.Doing(rows.Err(), "read the columns of partitions")
-}
-
 // Shows says whether the catalog shows what a committed transaction did: it is
 // in the log a moment earlier, and much earlier where the commit waits for a
 // synchronous standby. Until then the transaction holds the lock on its number.
@@ -254,27 +182,6 @@ func (c *Catalog) Mark(ctx context.Context) (mark string, err error) {
 // Written is [postgres.Written]: what the catalog has shown so far is before it.
 func (c *Catalog) Written(ctx context.Context) (change.LSN, error) {
 	return postgres.Written(ctx, c.conn.PgConn())
-}
-
-// lockPatience is in milliseconds.
-const lockPatience = "1000"
-
-// MadeFilled says whether a leaf partition that was not attached later may have
-// been attached with rows by the transaction that made it: it has rows of that
-// transaction. It waits for no lock longer than lockPatience: SQLSTATE 55P03.
-func (c *Catalog) MadeFilled(ctx context.Context, l Leaf) (filled bool, err error) {
-	table := change.AlwaysQuote(l.Schema) + "." + change.AlwaysQuote(l.Name)
-	tx, err := c.conn.Begin(ctx)
-	if err != nil {
-		return false, postgres.Doing(err, "look into partition %s", table)
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = "+lockPatience); err != nil {
-		return false, postgres.Doing(err, "look into partition %s", table)
-	}
-	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM ONLY `+table+` WHERE xmin::text = (
-		SELECT a.xmin::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1 AND a.attname = 'tableoid' AND a.attnum < 0))`, l.OID).Scan(&filled)
-	return filled, postgres.Doing(err, "look into partition %s", table)
 }
 
 const columnsSQL = `
@@ -366,44 +273,4 @@ func keyColumns(r *change.Relation, attnums []int16) []int {
 		}
 	}
 	return key
-}
-
-const leavesSQL = `
-WITH RECURSIVE below AS (
-  SELECT c.oid AS root, c.oid, c.relkind, false AS attached, 0 AS place FROM pg_catalog.pg_class c WHERE c.oid = ANY($1)
-  UNION ALL
-  -- The tableoid column of a table is never changed: its entry is as old as the table.
-  SELECT b.root, c.oid, c.relkind, b.attached OR i.xmin <> (
-    SELECT a.xmin FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tableoid' AND a.attnum < 0),
-    pg_catalog.hashtext(pg_catalog.concat(b.place, '.', i.xmin))
-  FROM below b
-  JOIN pg_catalog.pg_inherits i ON i.inhparent = b.oid
-  JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-  WHERE b.relkind = 'p'
-)
-SELECT b.root, b.oid, n.nspname, c.relname, c.relreplident::text, b.relkind = 'f',
-       CASE WHEN b.relkind = 'f' THEN 0 ELSE coalesce(pg_catalog.pg_relation_size(b.oid), 0) END,
-       coalesce(pg_catalog.pg_relation_filenode(b.oid), 0), b.attached, b.place
-FROM below b JOIN pg_catalog.pg_class c ON c.oid = b.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE b.relkind IN ('r', 'f')
-ORDER BY b.root, b.oid`
-
-func (c *Catalog) leaves(ctx context.Context, oids []uint32) (map[uint32][]Leaf, error) {
-	leaves := map[uint32][]Leaf{}
-	rows, err := c.conn.Query(ctx, leavesSQL, oids)
-	if err != nil {
-		return nil, postgres.Doing(err, "read the partitions of the source's tables")
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var root uint32
-		var l Leaf
-		var identity string
-		if err := rows.Scan(&root, &l.OID, &l.Schema, &l.Name, &identity, &l.Foreign, &l.Bytes, &l.File, &l.Attached, &l.Place); err != nil {
-			return nil, postgres.Doing(err, "read the partitions of the source's tables")
-		}
-		l.Identity = change.Identity(identity[0])
-		leaves[root] = append(leaves[root], l)
-	}
-	return leaves, postgres.Doing(rows.Err(), "read the partitions of the source's tables")
 }
