@@ -36,6 +36,9 @@ type known struct {
 	given int16
 	// left: columns that the table does not stand for can be announced.
 	left bool
+	// generated are columns that the table does not stand for and the stream leaves
+	// out, unless the publication is told otherwise.
+	generated []change.Column
 	// copied are the columns with the entries of the copy, nil where these are not
 	// known any more.
 	copied []apply.ColumnShape
@@ -54,6 +57,8 @@ type candidate struct {
 	fixed bool
 	// younger: it is there now, and was made since.
 	younger bool
+	// generated: it is told by its name, and brings nothing.
+	generated bool
 }
 
 func (k *known) candidates() []candidate {
@@ -86,6 +91,10 @@ func (k *known) candidates() []candidate {
 			at(attnum)
 		}
 	}
+	for _, g := range k.generated {
+		c := at(g.Attnum)
+		c.names[1], c.generated = g.Name, true
+	}
 	all := make([]candidate, 0, len(byNumber))
 	for _, c := range byNumber {
 		all = append(all, *c)
@@ -103,7 +112,7 @@ func (k *known) unaltered(now *change.Column) bool {
 
 // canBe says whether an announced column can be the candidate.
 func (k *known) canBe(announced *replication.RelationColumn, c *candidate) bool {
-	if c.fixed && announced.Name != c.names[0] {
+	if c.fixed && announced.Name != c.names[0] || c.generated && announced.Name != c.names[1] {
 		return false
 	}
 	for _, of := range c.types {
@@ -124,7 +133,7 @@ var stiff = map[uint32]bool{
 }
 
 // align gives the attribute number of each announced column, 0 for one that is in
-// neither: it was added and is gone again. ok is false where more than one answer
+// neither: it was added and is gone again, or is generated. ok is false where more than one answer
 // is possible, or none.
 func (k *known) align(announced []replication.RelationColumn) (attnums []int16, ok bool) {
 	w := &walk{known: k, announced: announced, all: k.candidates()}
@@ -155,9 +164,9 @@ func (k *known) align(announced []replication.RelationColumn) (attnums []int16, 
 	return attnums, len(announced) > 0 || ends[0][0] != 0
 }
 
-// answer is the candidate's number, 0 where nothing is known of it but that.
+// answer is the candidate's number, 0 where it brings nothing.
 func (c *candidate) answer() int16 {
-	if c.names[0] == "" && c.names[1] == "" {
+	if c.names[0] == "" && c.names[1] == "" || c.generated {
 		return 0
 	}
 	return c.attnum

@@ -41,8 +41,10 @@ func (f *following) align() error {
 func (f *following) since() *known {
 	k := f.known(f.table.shape, f.table.earlier)
 	for i := range f.now.Relation.Columns {
-		if c := f.is[f.now.Relation.Columns[i].Attnum]; c != nil {
+		if c := &f.now.Relation.Columns[i]; f.is[c.Attnum] != nil {
 			k.now = append(k.now, *c)
+		} else {
+			k.generated = append(k.generated, *c)
 		}
 	}
 	return k
