@@ -53,6 +53,23 @@ func (w *simWorkload) altered(tx *simOpen, r *change.Relation) {
 	tx.alter(r.OID, r)
 }
 
+// migrate changes one table a few times, each in a transaction of its own, with rows:
+// faster than anybody follows.
+func (w *simWorkload) migrate() {
+	tables := oids(w.s.now())
+	oid := tables[w.IntN(len(tables))]
+	for range 2 + w.IntN(4) {
+		tx := w.s.begin()
+		if tx.lockable(oid) && w.s.now()[oid] != nil {
+			w.alter(tx, oid)
+			for range w.IntN(3) {
+				w.act(tx, oid)
+			}
+		}
+		tx.commit()
+	}
+}
+
 // columnName is one that the table has no column of; another may have had it.
 func (w *simWorkload) columnName(r *change.Relation) string {
 	pool := []string{"v", "w", "x", "y"}

@@ -245,6 +245,8 @@ func (w *simWorkload) step() {
 	case n < 6:
 		s.write(1 + w.IntN(9)) // of no concern to anybody
 		s.tell()
+	case w.IntN(100) < w.ddl:
+		w.migrate()
 	default:
 		tx := s.begin()
 		w.some(tx)
