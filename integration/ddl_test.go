@@ -75,8 +75,10 @@ func TestATableThatIsWrittenAnewIsNotCopied(t *testing.T) {
 			s.exec("%s", rewrite)
 			r.noticed()
 		}
-		s.exec(`ALTER TABLE t ADD a int; ALTER TABLE t RENAME v TO w; ALTER TABLE t DROP n; INSERT INTO t VALUES (100, 'w', 1)`)
-		r.here()
+		for n, alter := range []string{"ADD a int", "RENAME v TO w", "DROP n"} {
+			s.exec(`ALTER TABLE t %s; INSERT INTO t (id) VALUES (%d)`, alter, 100+n)
+			r.here()
+		}
 		s.equal("t")
 		r.halt()
 		s.is("copies", strconv.Itoa(s.copiesAnew("t")), "0")
