@@ -115,9 +115,6 @@ type TableState struct {
 	// Shadow is the target's table that a copy under way is written to; empty
 	// when it goes to Target itself.
 	Shadow string `json:"shadow,omitempty"`
-	// Made: Target was made for the pipeline. As long as nothing was copied to it,
-	// it can be made anew where Columns have changed.
-	Made bool `json:"made,omitempty"`
 	// Wanted is what the user wanted of the table when it was copied; nil for
 	// nothing.
 	Wanted *Wanted `json:"wanted,omitempty"`

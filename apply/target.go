@@ -72,8 +72,10 @@ type Target interface {
 	// Prepare makes the table able to hold rows of t.Relation: creates it, or
 	// adds the columns it lacks. copiedAt is read for Discard and DiscardOlder. A
 	// table that cannot hold the relation exactly is a fault that names the
-	// column; nothing is narrowed, dropped or retyped. created says that there
-	// was no such table before. Idempotent. t is retained.
+	// column; nothing is narrowed, dropped or retyped. Before a copy (Refuse,
+	// Truncate) a table that the pipeline has made, as [MadeBy] says, and that holds
+	// no row is made anew where its columns are others. created says that t was made.
+	// Idempotent. t is retained.
 	Prepare(ctx context.Context, t *Table, existing Existing, copiedAt change.LSN) (created bool, err error)
 
 	// Alter brings a table that stands for the columns was to stand for t.Relation,

@@ -54,7 +54,7 @@ func (s *scene) work(connections, accounts int, seed uint64) *workload {
 // workPace is the least time from one transaction of a connection to its next. At
 // full speed the workloads of the tests that run at the same time would leave
 // the pipelines under test no processor, and what piles up has to be followed.
-const workPace = 4 * time.Millisecond
+const workPace = 16 * time.Millisecond
 
 func (s *scene) workOf(connections int, seed uint64, transaction func(*pgx.Conn, *rand.Rand) error) *workload {
 	s.Helper()

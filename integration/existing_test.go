@@ -62,3 +62,18 @@ func TestATargetTableThatIsThereAlready(t *testing.T) {
 		}
 	})
 }
+
+// What a killed start has made, and nobody remembers, is nothing that stands in the
+// way of the next one, whatever has become of the source's table meanwhile.
+func TestATableThatAKilledStartHasMadeIsMadeAnew(t *testing.T) {
+	onNewest(t, func(s *scene) {
+		run := append([]string{"run", "--table", "public.*", "--until", "caught-up"}, s.both()...)
+		for _, name := range []string{"first", "later"} {
+			s.exec(`CREATE TABLE %[1]s (id int PRIMARY KEY, v int, gone text); INSERT INTO %[1]s VALUES (1, 10, 'x')`, name)
+			s.crashes("room-made", 1, run...).exits(-1, "killed at room-made")
+			s.exec(`ALTER TABLE %[1]s ALTER COLUMN v TYPE bigint, DROP COLUMN gone; INSERT INTO %[1]s VALUES (2, 5000000000)`, name)
+			s.pgsluice(run...).exits(0)
+		}
+		s.equal("first", "later")
+	})
+}

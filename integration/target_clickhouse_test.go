@@ -32,7 +32,7 @@ func (clickHouse) drop(ctx context.Context, database string) error {
 
 func (clickHouse) open(s *scene, policy apply.Policy) (apply.Target, error) {
 	return clickhouse.Open(s.ctx, clickhouse.Options{
-		DSN: s.targetDSN(), OnUnrepresentable: policy, Log: slog.New(slog.NewTextHandler(s.logged, nil)),
+		Pipeline: s.name, DSN: s.targetDSN(), OnUnrepresentable: policy, Log: slog.New(slog.NewTextHandler(s.logged, nil)),
 	})
 }
 

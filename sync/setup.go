@@ -180,9 +180,7 @@ func (a *attempt) copyMissing(ctx context.Context, point replication.Point) erro
 	}
 	if !p.config.Copy {
 		for _, t := range todo {
-			// Its rows come without a copy, and no copy could bring them back: it is not
-			// one to be made anew.
-			t.state.Phase, t.state.Made = apply.Copied, false
+			t.state.Phase = apply.Copied
 		}
 		return p.target.Remember(ctx, a.pipeline, states(todo)...)
 	}

@@ -107,14 +107,9 @@ func (a *attempt) planCopy(t *table, retryFailed bool) bool {
 			a.p.log.Warn("the table it was written to before stays as it is", "table", t.name, "before", was.Target)
 		}
 	}
-	// What was made and not copied to stands for the columns that it was made for.
-	made, columns := was.Made && was.Target == t.target, apply.Shape(t.query.Relation)
-	if made && was.CopiedAt == 0 {
-		columns = was.Columns
-	}
 	t.state = apply.TableState{
 		Relation: t.name, OID: t.source.Relation.OID, Target: t.target, Phase: apply.Pending, CopiedAt: was.CopiedAt,
-		Columns: columns, Wanted: t.wish.wanted(), Made: made,
+		Columns: apply.Shape(t.query.Relation), Wanted: t.wish.wanted(),
 	}
 	t.skipBefore, t.truncatedAt, t.recopy = 0, change.Position{}, false
 	return true
@@ -212,25 +207,13 @@ func (a *attempt) makeRoom(ctx context.Context, t *table, of *attempt) (created 
 			return false, err
 		}
 	}
-	columns := apply.Shape(t.query.Relation)
-	if t.state.Made && t.state.CopiedAt == 0 && !slices.Equal(t.state.Columns, columns) {
-		if err := target.Drop(ctx, into.Name); err != nil {
-			return false, err
-		}
-	}
 	if created, err = target.Prepare(ctx, into, existing, at); err != nil {
 		return created, err
 	}
 	crash.At("room-made")
 	t.prepared = into
-	t.state.Columns = columns
-	if created && !t.again {
-		t.state.Made = true
-		if !a.first { // else it is remembered with the slot
-			err = target.Remember(ctx, of.pipeline, t.state)
-		}
-	}
-	return created, err
+	t.state.Columns = apply.Shape(t.query.Relation)
+	return created, nil
 }
 
 // existing is what to do with the rows of a table that is to be copied; again says

@@ -176,7 +176,7 @@ func (m *Memory) Prepare(ctx context.Context, table *apply.Table, existing apply
 	defer m.mu.Unlock()
 	rel := table.Relation
 	t := m.tables[table.Name]
-	if t == nil {
+	if t == nil || t.isAnew(rel, existing) {
 		if m.tables == nil {
 			m.tables = map[string]*memoryTable{}
 		}
@@ -214,6 +214,14 @@ func (m *Memory) Prepare(ctx context.Context, table *apply.Table, existing apply
 		return false, fmt.Errorf("prepare %s: %w", table.Name, err)
 	}
 	return false, nil
+}
+
+// isAnew says that a table, which Prepare made like all that are here, was made for
+// other columns, and that no row has come to it.
+func (t *memoryTable) isAnew(r *change.Relation, existing apply.Existing) bool {
+	fits := t.adopt(r) == nil && len(t.columns) == len(r.Columns) &&
+		!slices.ContainsFunc(r.Columns, func(c change.Column) bool { return t.column(c.Name) == nil })
+	return !fits && len(t.rows) == 0 && (existing == apply.Refuse || existing == apply.Truncate)
 }
 
 func keyNames(r *change.Relation) []string {

@@ -57,6 +57,7 @@ func Run(t *testing.T, s Subject) {
 		{"Prepare refuses, truncates, keeps or discards rows", prepareExisting},
 		{"Prepare adds columns, and older rows read as the source says", prepareColumns},
 		{"Prepare names the column that cannot be held", prepareMisfit},
+		{"Prepare makes anew what it has made for other columns, when it is empty", prepareAnew},
 		{"A loader sends more rows than fit one block", loadManyBlocks},
 		{"A loader that is given up leaves no trouble", loadAbort},
 		{"Rows are inserted, updated and deleted", applyChanges},

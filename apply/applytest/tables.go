@@ -97,6 +97,29 @@ func prepareMisfit(t *testing.T, b *bench) {
 	b.prepare(t, b.table(0, "t", 1, "#id", "s"), apply.Keep, 0)
 }
 
+func prepareAnew(t *testing.T, b *bench) {
+	b.prepare(t, b.table(0, "t", 1, "#id", "s", "#number"), apply.Refuse, 0)
+	for _, table := range []*apply.Table{
+		b.table(0, "t", 1, "#id", "s", "number"), // another type
+		b.table(0, "t", 1, "#id", "number"),      // a column fewer
+	} {
+		b.reopen(t)
+		if !b.prepare(t, table, apply.Refuse, 0) {
+			t.Error("a table that was made for other columns, and is empty, was not made anew")
+		}
+		if b.prepare(t, table, apply.Refuse, 0) {
+			t.Error("and then it was made once more")
+		}
+	}
+	table := b.table(0, "t", 1, "#id", "number")
+	b.prepare(t, table, apply.Refuse, 0)
+	b.apply(t, batchOf(t, table, Inserted(table, At(1, 1), 1, "one")))
+	if _, err := b.target.Prepare(b.ctx, b.table(0, "t", 1, "#id", "#number"), apply.Refuse, 0); err == nil {
+		t.Error("a table with a row was not refused")
+	}
+	b.expect(t, table, []string{"1", "one"})
+}
+
 func loadManyBlocks(t *testing.T, b *bench) {
 	pieces := []int{70_000, 3_000}
 	table := b.table(0, "t", 1, "#id", "s")

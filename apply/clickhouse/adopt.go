@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
 	"github.com/pgsluice/pgsluice/typemap"
@@ -15,6 +16,7 @@ import (
 type found struct {
 	engine, engineFull       string
 	sortingKey, partitionKey string
+	comment                  string
 	columns                  map[string]foundColumn
 }
 
@@ -30,7 +32,7 @@ type foundColumn struct {
 func (t *Target) describe(ctx context.Context, name string) (*found, error) {
 	where := " WHERE database = " + text(t.address.database) + " AND table = " + text(name)
 	f := &found{columns: map[string]foundColumn{}}
-	rows, err := t.statements.Query(ctx, "SELECT engine, engine_full, sorting_key, partition_key FROM system.tables"+where)
+	rows, err := t.statements.Query(ctx, "SELECT engine, engine_full, sorting_key, partition_key, comment FROM system.tables"+where)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +40,7 @@ func (t *Target) describe(ctx context.Context, name string) (*found, error) {
 	if !rows.Next() {
 		return nil, rows.Err()
 	}
-	if err := rows.Scan(&f.engine, &f.engineFull, &f.sortingKey, &f.partitionKey); err != nil {
+	if err := rows.Scan(&f.engine, &f.engineFull, &f.sortingKey, &f.partitionKey, &f.comment); err != nil {
 		return nil, err
 	}
 	columns, err := t.statements.Query(ctx, "SELECT name, type, default_kind, is_in_partition_key, is_in_sorting_key, comment FROM system.columns"+where)
@@ -57,6 +59,39 @@ func (t *Target) describe(ctx context.Context, name string) (*found, error) {
 		f.columns[name] = c
 	}
 	return f, columns.Err()
+}
+
+// meet holds the plan against the table that is there, as [Target.adopt]. f is nil
+// where there is none, and where it is to be made anew.
+func (t *Target) meet(ctx context.Context, p *plan, existing apply.Existing) (f *found, missing []int, anew bool, err error) {
+	if f, err = t.describe(ctx, p.table.Name); err != nil {
+		return nil, nil, false, err
+	}
+	if anew, err = t.anew(ctx, p, f, existing); err != nil {
+		return nil, nil, false, err
+	}
+	if f == nil || anew {
+		return nil, nil, anew, t.checkPartition(ctx, p)
+	}
+	missing, err = t.adopt(ctx, p, f)
+	return f, missing, false, err
+}
+
+// anew says that a table was made by the pipeline for other columns, and that no row
+// has come to it.
+func (t *Target) anew(ctx context.Context, p *plan, f *found, existing apply.Existing) (bool, error) {
+	if f == nil || t.opts.Pipeline == "" || f.comment != apply.MadeBy(t.opts.Pipeline) || existing != apply.Refuse && existing != apply.Truncate {
+		return false, nil
+	}
+	like, err := t.newPlan(p.table)
+	if err != nil {
+		return false, err
+	}
+	missing, unfit := like.adopt(f, t.version)
+	if unfit == nil && len(missing) == 0 && len(f.columns) == len(p.specs)+2 { // the version's and the tombstone's
+		return false, nil
+	}
+	return t.isEmpty(ctx, p)
 }
 
 func (t *Target) adopt(ctx context.Context, p *plan, f *found) (missing []int, err error) {

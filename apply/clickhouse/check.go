@@ -34,7 +34,7 @@ func (t *Target) Check(ctx context.Context, tables []*apply.Table, existing appl
 // apply.CheckTable holds one table against its wishes and what is there of it.
 func (t *Target) checkTable(ctx context.Context, table *apply.Table, existing apply.Existing) (all fault.Findings, err error) {
 	on := t.tableName(table.Name)
-	p, missing, err := t.fitted(ctx, table)
+	p, missing, _, err := t.fitted(ctx, table, existing)
 	if err != nil {
 		if !fault.Unmet(err) && !fault.IsUsage(err) {
 			return nil, err

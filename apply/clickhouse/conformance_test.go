@@ -27,7 +27,7 @@ type warehouse struct {
 }
 
 func (w *warehouse) Open(ctx context.Context) (apply.Target, error) {
-	return Open(ctx, Options{DSN: w.dsn, Log: slog.New(slog.DiscardHandler)})
+	return Open(ctx, Options{Pipeline: "shop", DSN: w.dsn, Log: slog.New(slog.DiscardHandler)})
 }
 
 // Read is what the manual tells readers to do: SELECT … FINAL.

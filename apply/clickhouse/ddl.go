@@ -3,10 +3,12 @@ package clickhouse
 import (
 	"context"
 	"strings"
+
+	"github.com/pgsluice/pgsluice/apply"
 )
 
 // createTable is the statement that makes the table of a plan.
-func (p *plan) createTable(settings string) string {
+func (p *plan) createTable(end string) string {
 	var b strings.Builder
 	b.WriteString("CREATE TABLE IF NOT EXISTS " + p.name + " (\n")
 	for _, s := range p.specs {
@@ -19,7 +21,7 @@ func (p *plan) createTable(settings string) string {
 		b.WriteString("PARTITION BY " + by + "\n")
 	}
 	b.WriteString("ORDER BY (" + idents(p.orderBy()) + ")")
-	b.WriteString(settings)
+	b.WriteString(end)
 	return b.String()
 }
 
@@ -53,12 +55,19 @@ func (p *plan) keyNames() []string {
 	return names
 }
 
-// tableSettings end a CREATE TABLE. See docs/decisions/0003.
+// tableSettings end a CREATE TABLE, but for a comment. See docs/decisions/0003.
 func (t *Target) tableSettings() string {
 	if t.address.durable {
 		return "\nSETTINGS fsync_after_insert = 1, fsync_part_directory = 1"
 	}
 	return ""
+}
+
+func (t *Target) tableEnd() string {
+	if t.opts.Pipeline == "" {
+		return t.tableSettings()
+	}
+	return t.tableSettings() + "\nCOMMENT " + text(apply.MadeBy(t.opts.Pipeline))
 }
 
 func (t *Target) createDatabase(ctx context.Context) error {

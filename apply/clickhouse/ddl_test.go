@@ -55,7 +55,7 @@ func TestTablesAreMadeLikeThis(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := p.createTable(target.tableSettings()) + ";\n"
+		got := p.createTable(target.tableEnd()) + ";\n"
 		file := filepath.Join("testdata", c.file)
 		if *update {
 			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {

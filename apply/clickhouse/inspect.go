@@ -21,12 +21,12 @@ func (t *Target) Server() apply.ServerPlan {
 
 // Plan implements [apply.Inspector].
 func (t *Target) Plan(ctx context.Context, table *apply.Table, existing apply.Existing) (*apply.TablePlan, error) {
-	p, missing, err := t.fitted(ctx, table)
+	p, missing, anew, err := t.fitted(ctx, table, existing)
 	if err != nil {
 		return nil, err
 	}
 	plan := &apply.TablePlan{Table: p.name}
-	if plan.Statements, err = t.statementsFor(ctx, p, missing, existing); err != nil {
+	if plan.Statements, err = t.statementsFor(ctx, p, missing, anew, existing); err != nil {
 		return nil, t.failed(ctx, "plan table "+p.name, err)
 	}
 	for i, s := range p.specs {
@@ -35,9 +35,9 @@ func (t *Target) Plan(ctx context.Context, table *apply.Table, existing apply.Ex
 	return plan, nil
 }
 
-// statementsFor are what Prepare would run: for a table that is not there, where
-// missing is nil, or for the columns that one lacks.
-func (t *Target) statementsFor(ctx context.Context, p *plan, missing []int, existing apply.Existing) (statements []string, err error) {
+// statementsFor are what Prepare would run: for a table that is not there, or is made
+// anew, where missing is nil, or for the columns that one lacks.
+func (t *Target) statementsFor(ctx context.Context, p *plan, missing []int, anew bool, existing apply.Existing) (statements []string, err error) {
 	if missing == nil {
 		there, err := t.hasDatabase(ctx)
 		if err != nil {
@@ -46,7 +46,10 @@ func (t *Target) statementsFor(ctx context.Context, p *plan, missing []int, exis
 		if !there {
 			statements = append(statements, t.createDatabaseStatement())
 		}
-		return append(statements, p.createTable(t.tableSettings())), nil
+		if anew {
+			statements = append(statements, dropTable(p.name))
+		}
+		return append(statements, p.createTable(t.tableEnd())), nil
 	}
 	empty, err := t.isEmpty(ctx, p)
 	if existing == apply.Truncate && !empty {
@@ -64,26 +67,19 @@ func (t *Target) statementsFor(ctx context.Context, p *plan, missing []int, exis
 }
 
 // fitted is the plan of a table, held against the one that is there. missing are
-// the columns that one lacks; nil when there is no table.
-func (t *Target) fitted(ctx context.Context, table *apply.Table) (p *plan, missing []int, err error) {
-	doing := fmt.Sprintf("plan table %s for %s", t.tableName(table.Name), table.Relation)
+// the columns that one lacks; nil when there is no table, or it is to be made anew.
+func (t *Target) fitted(ctx context.Context, table *apply.Table, existing apply.Existing) (p *plan, missing []int, anew bool, err error) {
 	if p, err = t.newPlan(table); err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	found, err := t.describe(ctx, table.Name)
+	found, missing, anew, err := t.meet(ctx, p, existing)
 	if err != nil {
-		return nil, nil, t.failed(ctx, doing, err)
+		return nil, nil, false, t.failed(ctx, fmt.Sprintf("plan table %s for %s", p.name, table.Relation), err)
 	}
-	if found == nil {
-		return p, nil, t.failed(ctx, doing, t.checkPartition(ctx, p))
-	}
-	if missing, err = t.adopt(ctx, p, found); err != nil {
-		return nil, nil, t.failed(ctx, doing, err)
-	}
-	if missing == nil {
+	if found != nil && missing == nil {
 		missing = []int{}
 	}
-	return p, missing, nil
+	return p, missing, anew, nil
 }
 
 // describe says in words how a column is mapped.

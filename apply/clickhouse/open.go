@@ -17,6 +17,8 @@ import (
 
 // Options say where the target is and how it behaves. DSN alone is required.
 type Options struct {
+	// Pipeline is whose tables are made; not needed for reading.
+	Pipeline string
 	// DSN is clickhouse://user:password@host:9000/database, with parameters
 	// secure, skip_verify (true, false), compress (none, lz4, zstd; by default
 	// lz4, and none on this machine) and durable (true, false; by default new

@@ -26,22 +26,20 @@ func (t *Target) Prepare(ctx context.Context, table *apply.Table, existing apply
 }
 
 func (t *Target) prepare(ctx context.Context, p *plan, existing apply.Existing, copiedAt change.LSN) (created bool, err error) {
-	found, err := t.describe(ctx, p.table.Name)
+	found, missing, anew, err := t.meet(ctx, p, existing)
 	if err != nil {
 		return false, err
 	}
-	if found == nil {
-		if err := t.checkPartition(ctx, p); err != nil {
+	if anew {
+		if err := t.statements.Exec(ctx, dropTable(p.name)); err != nil {
 			return false, err
 		}
+	}
+	if found == nil {
 		if err := t.createDatabase(ctx); err != nil {
 			return false, err
 		}
-		return true, t.statements.Exec(ctx, p.createTable(t.tableSettings()))
-	}
-	missing, err := t.adopt(ctx, p, found)
-	if err != nil {
-		return false, err
+		return true, t.statements.Exec(ctx, p.createTable(t.tableEnd()))
 	}
 	empty, err := t.makeRoom(ctx, p, existing, copiedAt)
 	if err != nil {
@@ -101,9 +99,11 @@ func (t *Target) HasFrom(ctx context.Context, name string, at change.LSN) (has b
 	return has, t.failed(ctx, "look for later rows in table "+t.tableName(name), err)
 }
 
+func dropTable(name string) string { return "DROP TABLE IF EXISTS " + name + " SYNC" }
+
 // Drop implements [apply.Target].
 func (t *Target) Drop(ctx context.Context, name string) error {
-	err := t.statements.Exec(ctx, "DROP TABLE IF EXISTS "+t.tableName(name)+" SYNC")
+	err := t.statements.Exec(ctx, dropTable(t.tableName(name)))
 	if codeOf(err) == codeUnknownDatabase {
 		return nil
 	}

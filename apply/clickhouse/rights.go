@@ -30,9 +30,9 @@ func (t *Target) throwaway(ctx context.Context, like *plan) (p *plan, undo func(
 	p = &plan{table: like.table, specs: like.specs, key: like.key, inKey: like.inKey}
 	p.name = t.tableName(fmt.Sprintf("%s%016x", throwaways, rand.Uint64()))
 	p.finish()
-	err = t.statements.Exec(ctx, p.createTable(t.tableSettings()))
+	err = t.statements.Exec(ctx, p.createTable(t.tableEnd()))
 	undo = func() error {
-		return t.statements.Exec(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS "+p.name+" SYNC")
+		return t.statements.Exec(context.WithoutCancel(ctx), dropTable(p.name))
 	}
 	if err != nil && codeOf(err) == 0 {
 		return nil, nil, errors.Join(err, undo()) // perhaps it was made
@@ -53,7 +53,7 @@ func (t *Target) sweep(ctx context.Context, older time.Duration) error {
 		if err := rows.Scan(&name); err != nil {
 			return err
 		}
-		if err := t.statements.Exec(ctx, "DROP TABLE IF EXISTS "+t.tableName(name)+" SYNC"); err != nil {
+		if err := t.statements.Exec(ctx, dropTable(t.tableName(name))); err != nil {
 			return err
 		}
 	}

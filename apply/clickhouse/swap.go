@@ -131,7 +131,7 @@ func (t *Target) finishSwap(ctx context.Context, name, from string) error {
 		return fault.Retry(errors.New("the tables have changed their names twice"))
 	}
 	for _, old := range []string{from, third(name)} {
-		if err := t.statements.Exec(ctx, "DROP TABLE IF EXISTS "+t.tableName(old)+" SYNC"); err != nil {
+		if err := t.statements.Exec(ctx, dropTable(t.tableName(old))); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ type found struct {
 	// elsewhere.
 	kind, persistence string
 	external          bool
+	comment           string
 	columns           map[string]*foundColumn
 	order             []string
 	unique            []uniqueIndex
@@ -52,9 +53,10 @@ type uniqueIndex struct {
 // describe reads what the server says of a table; nil when there is none.
 func (s *server) describe(ctx context.Context, conn *pgx.Conn, schema, name string) (*found, error) {
 	f := &found{columns: map[string]*foundColumn{}}
-	err := conn.QueryRow(ctx, `SELECT c.oid, c.relkind::text, c.relpersistence::text, `+s.externalSQL()+`
+	err := conn.QueryRow(ctx, `SELECT c.oid, c.relkind::text, c.relpersistence::text, `+s.externalSQL()+`,
+			coalesce(pg_catalog.obj_description(c.oid, 'pg_class'), '')
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = $1 AND c.relname = $2`, schema, name).Scan(&f.oid, &f.kind, &f.persistence, &f.external)
+		WHERE n.nspname = $1 AND c.relname = $2`, schema, name).Scan(&f.oid, &f.kind, &f.persistence, &f.external, &f.comment)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}

@@ -27,7 +27,7 @@ func TestPlanSaysWhatPrepareRuns(t *testing.T) {
 			starts = append(starts, strings.Join(strings.Fields(sql)[:2], " "))
 			query(t, dsn, sql) // one can run them by hand
 		}
-		if got := strings.Join(starts, ", "); got != "CREATE SCHEMA, CREATE TYPE, CREATE TABLE" || plan.Table != `"Sales".t` {
+		if got := strings.Join(starts, ", "); got != "CREATE SCHEMA, CREATE TYPE, CREATE TABLE, COMMENT ON" || plan.Table != `"Sales".t` {
 			t.Errorf("%s of %s", got, plan.Table)
 		}
 		if c := plan.Columns[2]; c.Nullable || c.Type != "interval" || (len(c.Edges) == 0) != target.server.infiniteIntervals() || len(c.Edges) > 0 && c.Edges[0].Becomes != "stops the table" {

@@ -61,10 +61,18 @@ func (t *Target) survey(ctx context.Context, conn *pgx.Conn, p *plan, existing a
 	if w.found, err = t.server.describe(ctx, conn, p.schema, p.name); err != nil {
 		return nil, err
 	}
+	anew, err := t.anew(ctx, conn, p, w.found, existing)
+	if err != nil {
+		return nil, err
+	}
+	if anew {
+		w.found = nil
+		w.add("DROP TABLE " + p.quoted)
+	}
 	if w.found != nil {
 		err = t.surveyTable(ctx, conn, p, existing, w)
 	} else {
-		w.statements = []statement{{sql: t.server.createTable(p)}}
+		w.add(t.server.createTable(p), p.say(apply.MadeBy(t.opts.Pipeline)))
 		w.own = ownership{known: true, whole: true}
 	}
 	if err != nil {
@@ -73,6 +81,24 @@ func (t *Target) survey(ctx context.Context, conn *pgx.Conn, p *plan, existing a
 	schemas, err := createSchemas(ctx, conn, p)
 	w.statements = append(append(schemas, types...), w.statements...)
 	return w, err
+}
+
+// anew says that a table was made by the pipeline for other columns, and that no row
+// has come to it.
+func (t *Target) anew(ctx context.Context, conn *pgx.Conn, p *plan, f *found, existing apply.Existing) (bool, error) {
+	if f == nil || f.comment != apply.MadeBy(t.opts.Pipeline) || existing != apply.Refuse && existing != apply.Truncate {
+		return false, nil
+	}
+	like := *p
+	a, unfit := like.adopt(t.server, f)
+	if unfit == nil && len(a.missing)+len(a.loosened) == 0 && len(f.order) == len(p.columns) {
+		return false, nil
+	}
+	return isEmpty(ctx, conn, p.quoted)
+}
+
+func (p *plan) say(comment string) string {
+	return "COMMENT ON TABLE " + p.quoted + " IS " + literal(comment)
 }
 
 // surveyTable looks at a table that is there.

@@ -80,7 +80,7 @@ func engineFault(dir string, err error) error {
 func openClickHouse(ctx context.Context, dsn string, s settings, log *slog.Logger) (*opened, error) {
 	counts := &adjustments{to: log.With("pipeline", s.Name)}
 	t, err := clickhouse.Open(ctx, clickhouse.Options{
-		DSN: dsn, OnUnrepresentable: s.OnUnrepresentable, MaxPartsPerSecond: s.MaxPartsPerSecond, Log: log, Adjusted: counts.add,
+		Pipeline: s.Name, DSN: dsn, OnUnrepresentable: s.OnUnrepresentable, MaxPartsPerSecond: s.MaxPartsPerSecond, Log: log, Adjusted: counts.add,
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,8 @@
+package apply
+
+// MadeBy is the comment of a target's table that a pipeline has made. A process that
+// is killed between making a table and remembering it leaves it behind; by the comment
+// [Target.Prepare] knows it for one that nobody misses as long as it holds nothing.
+func MadeBy(pipeline string) string {
+	return "made by pgsluice for the pipeline " + pipeline
+}
