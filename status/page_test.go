@@ -164,10 +164,13 @@ func TestTheSamplesAreBounded(t *testing.T) {
 
 func TestTheSamplerLooksByItself(t *testing.T) {
 	_, s := shows(t, func(o *Options) { o.Every = time.Millisecond }, made(3))
-	for end := time.Now().Add(20 * time.Second); len(s.history.of("shop")) < 3; {
-		if time.Now().After(end) {
+	tick, deadline := time.NewTicker(time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for len(s.history.of("shop")) < 3 {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			t.Fatal("there are no samples")
 		}
-		time.Sleep(time.Millisecond) // between two looks, not for something
 	}
 }

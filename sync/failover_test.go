@@ -2,29 +2,11 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/pgsluice/pgsluice/apply"
-	"github.com/pgsluice/pgsluice/change"
 )
-
-// rows inserts some into a table.
-func (w *simWorkload) rows(name string, n int) {
-	for range n {
-		w.named(name, func(tx *simOpen, r *change.Relation) { w.insert(tx, r.OID) })
-	}
-}
-
-// fails over to a standby that has all but the last transactions.
-func (w *simWorkload) failOver(misses int, deaf bool) {
-	_ = w.s.locked(func() error {
-		w.s.failOver(misses, deaf)
-		return nil
-	})
-}
 
 // Of two standbys one is promoted, followed, and lost with what it has committed; the
 // other has never heard of it and gives its own timeline the same number.
@@ -45,9 +27,7 @@ func TestTwoTimelinesOfOneNumberAreToldApart(t *testing.T) {
 		w.rows("other", 5)
 		h.catchUp(4)
 		h.checkEnd()
-		if h.failure != "" {
-			t.Error(h.failure)
-		}
+		h.right(t)
 	})
 }
 
@@ -69,9 +49,7 @@ func TestResyncBehindAFailoverKeepsTheUsersSlot(t *testing.T) {
 		slot := w.s.slots[simName]
 		h.catchUp(3)
 		h.checkEnd()
-		if h.failure != "" {
-			t.Error(h.failure)
-		}
+		h.right(t)
 		if w.s.slots[simName] != slot {
 			t.Error("the slot is another")
 		}
@@ -98,7 +76,7 @@ func TestWithoutACopyATableThatWasToBeCopiedStandsStill(t *testing.T) {
 				killed = true
 				w.rows("first", 1)
 				w.rows("second", 1)
-				time.Sleep(20 * time.Second) // the others stream on
+				h.applied() // of the others, which stream on
 				process.kill("before the copy")
 			}
 		}
@@ -109,14 +87,10 @@ func TestWithoutACopyATableThatWasToBeCopiedStandsStill(t *testing.T) {
 		h.buried(0)
 		h.at = nil
 		h.config.Copy = false
-		p, _, done := h.start(3, simTrouble{})
-		time.Sleep(time.Minute)
-		p.Stop()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Log(err)
-		}
-		if is := h.recall().Tables["public.first"]; is.Phase != apply.Failed {
-			t.Errorf("the table is %s", is.Phase)
-		}
+		p := h.pipeline(w.s)
+		ended := h.runs(t, p)
+		h.eventually("the table has failed", func() bool { return h.recall().Tables["public.first"].Phase == apply.Failed })
+		ended(p.Stop)
+		h.right(t)
 	})
 }

@@ -1,24 +1,10 @@
 package sync
 
 import (
-	"context"
-	"strings"
 	stdsync "sync"
 	"testing"
 	"testing/synctest"
-	"time"
-
-	"github.com/pgsluice/pgsluice/apply"
 )
-
-// simPipeline is a pipeline of a scripted history, over the source given.
-func (h *simHistory) pipeline(source *simSource) *Pipeline {
-	_, cancel := context.WithCancelCause(context.Background())
-	process := &simProcess{seed: h.seed, cancel: cancel, trace: h.trace, at: h.at}
-	p := New(h.config, h.target(process, nil))
-	p.source = &simClient{simSource: source, process: process, confirming: h.confirming, torn: h.torn}
-	return p
-}
 
 // watchClaim notes a call of a process behind its first claim during which nobody has
 // the claim on the source.
@@ -44,18 +30,6 @@ func (h *simHistory) watchClaim(source *simSource) (free func() string) {
 	}
 }
 
-// streams waits for a table to.
-func (h *simHistory) streams(t *testing.T, name string) {
-	t.Helper()
-	for range 600 {
-		if h.recall().Tables[name].Phase == apply.Streaming {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Errorf("%s does not stream\n%s", name, strings.Join(h.lines, "\n"))
-}
-
 // What a resync has noted is done by the run that follows it: nobody who stands by
 // comes in between.
 func TestAResyncHoldsTheClaimUntilItIsDone(t *testing.T) {
@@ -78,32 +52,25 @@ func TestAReloadHandsTheClaimOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, w := scripted("first")
 		free := h.watchClaim(w.s)
-		var last *Pipeline
-		begin := func(source *simSource) (p *Pipeline, ended chan error) {
-			p, ended = h.pipeline(source), make(chan error, 1)
-			p.Follow(t.Context(), last)
-			last = p
-			go func() { ended <- p.Run(t.Context()) }()
-			return p, ended
-		}
-		p, ended := begin(w.s)
-		h.streams(t, "public.first")
-		p.StopForNext()
-		if err := <-ended; err != nil {
-			t.Fatal(err)
-		}
+		first := h.pipeline(w.s)
+		ended := h.runs(t, first)
+		h.streams("public.first")
+		ended(first.StopForNext)
+
 		h.config.Patterns = nil // of which nothing can be begun
-		if _, ended = begin(w.s); <-ended == nil {
+		refused := h.pipeline(w.s)
+		refused.Follow(t.Context(), first)
+		if refused.Run(t.Context()) == nil {
 			t.Fatal("a configuration without tables can be run")
 		}
-		h.config = p.config
+		h.config = first.config
 		w.made("second")
-		p, ended = begin(w.s)
-		h.streams(t, "public.second")
-		p.StopForNext()
-		if err := <-ended; err != nil {
-			t.Fatal(err)
-		}
+		last := h.pipeline(w.s)
+		last.Follow(t.Context(), refused)
+		ended = h.runs(t, last)
+		h.streams("public.second")
+		ended(last.StopForNext)
+		h.right(t)
 		if during := free(); during != "" {
 			t.Errorf("nobody had the claim during %q", during)
 		}
@@ -120,23 +87,17 @@ func TestAClaimThatIsLostOnTheWayIsTakenAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, w := scripted("first")
 		p := h.pipeline(w.s)
-		ended := make(chan error, 1)
-		go func() { ended <- p.Run(t.Context()) }()
-		h.streams(t, "public.first")
-		p.StopForNext()
-		if err := <-ended; err != nil {
-			t.Fatal(err)
-		}
+		ended := h.runs(t, p)
+		h.streams("public.first")
+		ended(p.StopForNext)
 		h.breakSource()
 		w.made("second")
 		next := h.pipeline(w.s)
 		next.Follow(t.Context(), p)
-		go func() { ended <- next.Run(t.Context()) }()
-		h.streams(t, "public.second")
-		next.Stop()
-		if err := <-ended; err != nil {
-			t.Fatal(err)
-		}
+		ended = h.runs(t, next)
+		h.streams("public.second")
+		ended(next.Stop)
+		h.right(t)
 	})
 }
 

@@ -1,74 +1,13 @@
 package sync
 
 import (
-	"slices"
-	"strings"
 	stdsync "sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/pgsluice/pgsluice/apply"
-	"github.com/pgsluice/pgsluice/apply/applytest"
 	"github.com/pgsluice/pgsluice/change"
 )
-
-// scripted is a history without chance in what happens: a source and a target in
-// memory, and tables of which some are there from the beginning.
-func scripted(tables ...string) (*simHistory, *simWorkload) {
-	h := &simHistory{seed: 1}
-	h.begin()
-	h.keys, h.source = 1000, newSimSource(150001)
-	h.memory = &applytest.Memory{Refuse: h.refuse, Print: func(_ *change.Type, d change.Datum) string { return string(d.Bytes) }}
-	h.config = h.randomConfig()
-	h.config.Workers = 1
-	w := &simWorkload{Rand: h.Rand, s: h.source, h: h}
-	w.made(tables...)
-	return h, w
-}
-
-// made makes tables with a row each.
-func (w *simWorkload) made(tables ...string) {
-	w.s.mu.Lock()
-	defer w.s.mu.Unlock()
-	tx := w.s.begin()
-	for _, name := range tables {
-		w.create(tx, name)
-		w.insert(tx, w.s.oid)
-	}
-	tx.commit()
-}
-
-// named does something to the table of a name, in a transaction of its own.
-func (w *simWorkload) named(name string, do func(tx *simOpen, r *change.Relation)) {
-	w.s.mu.Lock()
-	defer w.s.mu.Unlock()
-	tx := w.s.begin()
-	for _, t := range w.s.now() {
-		if t.relation.Name == name {
-			r := *t.relation
-			r.Columns = slices.Clone(r.Columns)
-			do(tx, &r)
-		}
-	}
-	tx.commit()
-}
-
-// changed adds a column to a table, or drops its last.
-func (w *simWorkload) changed(name string, add bool) {
-	w.named(name, func(tx *simOpen, r *change.Relation) {
-		if add {
-			w.addColumn(tx, r)
-		} else {
-			w.dropColumn(r, len(r.Columns)-1)
-		}
-		w.altered(tx, r)
-	})
-}
-
-func (w *simWorkload) dropped(name string) {
-	w.named(name, func(tx *simOpen, r *change.Relation) { tx.alter(r.OID, nil) })
-}
 
 // Of two tables that are copied for a stream at one consistent point one is altered
 // meanwhile: it is copied again, at another, and the other is not.
@@ -92,9 +31,7 @@ func TestATableThatIsAlteredWhileItJoinsBeginsAgainAlone(t *testing.T) {
 					}
 				}
 				h.catchUp(2)
-				if h.failure != "" {
-					t.Fatalf("%s\n%s", h.failure, strings.Join(h.lines, "\n"))
-				}
+				h.right(t)
 				tables := h.recall().Tables
 				if still, again := tables["public.still"].CopiedAt, tables["public.altered"].CopiedAt; still >= again {
 					t.Errorf("the table that was altered is copied at %s, the other at %s", again, still)
@@ -124,13 +61,9 @@ func goesWhen(t *testing.T, when string) {
 			}
 		}
 		p := h.pipeline(w.s)
-		ended := make(chan error, 1)
-		go func() { ended <- p.Run(t.Context()) }()
-		left := func() bool { return h.recall().Tables["public.second"].Left }
-		for deadline := time.Now().Add(time.Minute); !left() && time.Now().Before(deadline); {
-			time.Sleep(100 * time.Millisecond)
-		}
-		if state := h.recall().Tables["public.second"]; !state.Left || state.Phase != apply.Pending || state.Reason != "it was dropped in the source" {
+		ended := h.runs(t, p)
+		h.eventually("the table has left", func() bool { return h.recall().Tables["public.second"].Left })
+		if state := h.recall().Tables["public.second"]; state.Phase != apply.Pending || state.Reason != "it was dropped in the source" {
 			t.Errorf("it is remembered as %+v", state)
 		}
 		for _, shown := range p.Progress().Tables {
@@ -138,10 +71,8 @@ func goesWhen(t *testing.T, when string) {
 				t.Errorf("it is shown as %s", shown.Phase)
 			}
 		}
-		p.Stop()
-		if err := <-ended; err != nil || h.failure != "" {
-			t.Errorf("%v, %s", err, h.failure)
-		}
+		ended(p.Stop)
+		h.right(t)
 	})
 }
 
@@ -162,18 +93,15 @@ func TestATableThatIsRenamedBeforeItIsPublishedHasNotFailed(t *testing.T) {
 			}
 		}
 		p := h.pipeline(w.s)
-		ended := make(chan error, 1)
-		go func() { ended <- p.Run(t.Context()) }()
-		h.streams(t, "public.first")
+		ended := h.runs(t, p)
+		h.streams("public.first")
 		w.made("second")
-		h.streams(t, "public.other")
+		h.streams("public.other")
 		if is, ok := h.recall().Tables["public.second"]; ok && !is.Left {
 			t.Errorf("under its old name it is %s: %s", is.Phase, is.Reason)
 		}
-		p.Stop()
-		if err := <-ended; err != nil || h.failure != "" {
-			t.Errorf("%v, %s", err, h.failure)
-		}
+		ended(p.Stop)
+		h.right(t)
 	})
 }
 
@@ -195,8 +123,6 @@ func TestATableThatIsRewrittenWhileItIsCopiedIsCopiedAgain(t *testing.T) {
 		}
 		h.catchUp(2)
 		h.checkEnd()
-		if h.failure != "" {
-			t.Fatalf("%s\n%s", h.failure, strings.Join(h.lines, "\n"))
-		}
+		h.right(t)
 	})
 }
