@@ -86,7 +86,7 @@ func TestWithoutACopyATableThatWasToBeCopiedStandsStill(t *testing.T) {
 		}
 		h.buried(0)
 		h.at = nil
-		h.config.Copy = false
+		h.config.Copy, h.mayFail[first.OID] = false, true
 		p := h.pipeline(w.s)
 		ended := h.runs(t, p)
 		h.eventually("the table has failed", func() bool { return h.recall().Tables["public.first"].Phase == apply.Failed })

@@ -238,9 +238,11 @@ func (h *simHistory) judge(process *simProcess, err error) {
 }
 
 // alteredMeanwhile says whether a table was altered or dropped between two looks of
-// a start, which the next start does not mind.
+// a start, or another server took the source's place, which the next start does not
+// mind.
 func alteredMeanwhile(err error) bool {
-	return strings.Contains(err.Error(), "while it was being looked at") || postgres.Code(err) == "42P01"
+	return strings.Contains(err.Error(), "while it was being looked at") || postgres.Code(err) == "42P01" ||
+		fault.Retryable(err) && strings.Contains(err.Error(), "a connection leads to system")
 }
 
 // simObstacle is a table in the target that another schema's first copy has left,
