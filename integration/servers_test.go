@@ -46,7 +46,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprint(os.Stderr, typesCounted(), tossedLine())
 	}
 	if err = errors.Join(err, stopServers(), removeProgram()); err == nil && code == 0 {
-		err = goleak.Find()
+		// Toxiproxy leaves a link behind whose connection ends while it holds bytes back.
+		err = goleak.Find(goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
