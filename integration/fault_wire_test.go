@@ -123,8 +123,12 @@ func TestConnectionsThatFallSilent(t *testing.T) {
 		{"the target in the stream", false, false, false, both},
 		{"what the target sends", false, false, false, both[1:]},
 	} {
+		on := onNewest
+		if c.source {
+			on = inTurns
+		}
 		t.Run(c.name, func(t *testing.T) {
-			onNewest(t, func(s *scene) {
+			on(t, func(s *scene) {
 				s.openBank(20_000)
 				source, target, through := s.unsafely()
 				side := target

@@ -46,7 +46,7 @@ func moved(name string) string { return "p_" + strings.ReplaceAll(name, " ", "_"
 func TestRowsOfPartitionsComeAndGoWithoutAWord(t *testing.T) {
 	for _, rhythm := range []string{"while it streams", "between two starts", "before it is killed"} {
 		t.Run(rhythm, func(t *testing.T) {
-			on := func(t *testing.T, test func(*scene)) { onNewest(t, test) }
+			on := inTurns
 			if rhythm == "while it streams" {
 				on = func(t *testing.T, test func(*scene)) { onEveryMajor(t, 13, test) }
 			}

@@ -80,7 +80,7 @@ func TestResyncIsKilledAtItsPoints(t *testing.T) {
 			continue
 		}
 		t.Run(point.name, func(t *testing.T) {
-			onNewest(t, func(s *scene) {
+			inTurns(t, func(s *scene) {
 				s.exec(`CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, 'x' FROM generate_series(1, 1000) n; CREATE TABLE other (id int); INSERT INTO other VALUES (1)`)
 				s.catchUp()
 				s.exec(`DELETE FROM t WHERE id < 50; UPDATE t SET v = 'y' WHERE id < 100; INSERT INTO other VALUES (2)`)
