@@ -48,6 +48,29 @@ type Comparison interface {
 	Close()
 }
 
+// Chosen is the part of a Comparison that says which columns are compared.
+type Chosen struct {
+	places []int
+	out    map[int]string
+}
+
+// Take has the column at a place of the relation compared.
+func (c *Chosen) Take(place int) { c.places = append(c.places, place) }
+
+// LeaveOut says why the column at a place is not.
+func (c *Chosen) LeaveOut(place int, why string) {
+	if c.out == nil {
+		c.out = map[int]string{}
+	}
+	c.out[place] = why
+}
+
+// Columns implements [Comparison].
+func (c *Chosen) Columns() []int { return c.places }
+
+// LeftOut implements [Comparison].
+func (c *Chosen) LeftOut() map[int]string { return c.out }
+
 // Imager makes images of the source's rows as a run would write them, what is
 // adjusted included. One goroutine.
 type Imager interface {

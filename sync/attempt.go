@@ -62,7 +62,7 @@ func (a *attempt) run(ctx context.Context, first bool) (err error) {
 	p, ready := a.p, false
 	defer func() {
 		if err != nil && !ready {
-			err = a.moved(ctx, err)
+			err = a.stale(ctx, err)
 		}
 	}()
 	if err := a.connect(ctx, true, first); err != nil {
@@ -92,20 +92,20 @@ func (a *attempt) run(ctx context.Context, first bool) (err error) {
 	return a.stream(ctx, until)
 }
 
-// movedError is of an attempt that has met tables which are not any more what it
+// staleError is of an attempt that has met tables which are not any more what it
 // took them for when it looked at them: they came, went or changed meanwhile.
-type movedError struct{ error }
+type staleError struct{ error }
 
-func (e movedError) Unwrap() error { return e.error }
+func (e staleError) Unwrap() error { return e.error }
 
-// moved says so where the source's catalog is another than when the attempt began:
+// stale says so where the source's catalog is another than when the attempt began:
 // what was in its way may not be there any more.
-func (a *attempt) moved(ctx context.Context, err error) error {
+func (a *attempt) stale(ctx context.Context, err error) error {
 	if a.mark == "" || ctx.Err() != nil || a.p.stopped() {
 		return err
 	}
 	if now, looking := a.catalog.Mark(ctx); looking == nil && now != a.mark {
-		return movedError{err}
+		return staleError{err}
 	}
 	return err
 }
@@ -207,7 +207,7 @@ func (a *attempt) connectReplication(ctx context.Context) (err error) {
 			"name the server itself in the source's DSN, and not a pooler or load balancer")
 	}
 	a.system = system
-	return a.sameHistory(ctx)
+	return a.followTimeline(ctx)
 }
 
 const oldestVersion = 120000

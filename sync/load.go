@@ -72,18 +72,18 @@ func (a *attempt) load(ctx context.Context, todo []*table, c copyOf) error {
 	if err != nil {
 		return err
 	}
-	todo, moved, err := a.apart(ctx, todo)
+	todo, why, err := a.thoseUnchanged(ctx, todo)
 	switch {
 	case err != nil:
 		return err
-	case moved != nil && (c.through == nil || len(todo) == 0):
-		return moved
+	case why != nil && (c.through == nil || len(todo) == 0):
+		return why
 	}
 	p := a.p
 	p.log.Info("copying tables", "tables", len(todo), "consistent_point", c.at.String(), "workers", p.config.Workers)
 	l := &loader{
 		copyOf: c, p: p, attempt: a, mark: mark, tasks: make(chan task), outcomes: make(chan outcome),
-		todo: todo, open: map[*table]int{}, out: map[*table]bool{}, changed: moved,
+		todo: todo, open: map[*table]int{}, out: map[*table]bool{}, changed: why,
 	}
 	if l.oldest, err = l.horizon(ctx); err != nil {
 		return err

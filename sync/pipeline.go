@@ -126,8 +126,8 @@ func (p *Pipeline) countersOf(name string) *counters {
 // errStopped ends an attempt that was asked to.
 var errStopped = errors.New("stopped")
 
-// mostMoves bounds how often a start looks again at a source whose tables change.
-const mostMoves = 20
+// mostLooks bounds how often a start looks again at a source whose tables change.
+const mostLooks = 20
 
 // steady is how long an attempt has to hold for the pauses to begin anew.
 const steady = time.Minute
@@ -146,10 +146,10 @@ func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, boo
 	pause := newBackoff()
 	retryFailed := true
 	p.attempts.Store(1)
-	for moved := 0; ; {
+	for looks := 0; ; {
 		started := time.Now()
 		err := attempt(ctx, retryFailed)
-		var meanwhile movedError
+		var stale staleError
 		switch {
 		case err == nil:
 			return p.failedTables()
@@ -157,8 +157,8 @@ func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, boo
 			return context.Cause(ctx)
 		case errors.Is(err, errStopped):
 			return nil
-		case errors.As(err, &meanwhile) && moved < mostMoves:
-			moved++
+		case errors.As(err, &stale) && looks < mostLooks:
+			looks++
 			p.log.Info("the tables are not what they were when they were looked at; looking again", "error", err)
 			continue
 		case !p.began.Load() && fault.Retryable(err):
@@ -172,7 +172,7 @@ func (p *Pipeline) repeat(ctx context.Context, attempt func(context.Context, boo
 		p.countError(err)
 		retryFailed = false
 		if time.Since(started) > steady {
-			pause, moved = newBackoff(), 0
+			pause, looks = newBackoff(), 0
 		}
 		wait := pause.next()
 		p.show(func(s *shown) { s.phase, s.lastError, s.lastHint = Waiting, err.Error(), fault.Hint(err) })

@@ -42,6 +42,7 @@ const (
 	PlanCopy     = "copy"
 	PlanCopyAnew = "copy anew"
 	PlanGoOn     = "go on"
+	PlanStand    = "stand still"
 	PlanNothing  = "nothing"
 )
 
@@ -49,7 +50,7 @@ const (
 type PlannedTable struct {
 	// Relation is the source's quoted name.
 	Relation string `json:"relation"`
-	// Does is copy, copy anew, go on (stream) or nothing.
+	// Does is copy, copy anew, go on (stream), stand still (parked) or nothing.
 	Does string `json:"does"`
 	// Rows is the planner's estimate, Bytes the size of the heap, Chunks how many
 	// statements copy it.
@@ -90,13 +91,21 @@ func (p *Pipeline) Plan(ctx context.Context, streamed bool) (*Plan, error) {
 			return nil, err
 		}
 	}
+	if err := a.planTables(ctx, inspector, plan, refused, streamed); err != nil {
+		return nil, err
+	}
+	return plan, refused.err()
+}
+
+// planTables says what becomes of each table; refused learns what is in the way.
+func (a *attempt) planTables(ctx context.Context, inspector apply.Inspector, plan *Plan, refused *trouble, streamed bool) error {
 	made := map[string]bool{}
 	for _, t := range a.tables {
 		planned := a.planTable(t, streamed)
 		target, err := inspector.Plan(ctx, t.into(t.query.Relation), a.meeting(t))
 		if err != nil {
 			if fault.Retryable(err) || ctx.Err() != nil {
-				return nil, err
+				return err
 			}
 			refused.add(checkWishes, t.name, err)
 			continue
@@ -114,7 +123,7 @@ func (p *Pipeline) Plan(ctx context.Context, streamed bool) (*Plan, error) {
 			plan.Bytes += planned.Bytes
 		}
 	}
-	return plan, refused.err()
+	return nil
 }
 
 // planSource says what a run would make on the source.
@@ -157,7 +166,9 @@ func (a *attempt) planTable(t *table, streamed bool) PlannedTable {
 		}
 	}
 	switch {
-	case t.toCopy() && streamed && !a.p.config.Copy:
+	case streamed && !a.p.config.Copy && (t.state.Phase == apply.Failed || t.missed() != ""):
+		p.Does = PlanStand
+	case streamed && !a.p.config.Copy:
 		p.Does = PlanGoOn
 	case t.toCopy() && t.state.CopiedAt != 0:
 		p.Does = PlanCopyAnew

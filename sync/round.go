@@ -132,19 +132,26 @@ func (r *round) publish(ctx context.Context, todo []*joining) (ready []*joining,
 	if err == nil || fault.Retryable(err) && !isChanged(err) || ctx.Err() != nil {
 		return todo, err
 	}
+	return r.each(ctx, todo, func(j *joining) error { return r.publishAll(ctx, conn, []*joining{j}) })
+}
+
+// each does something for every table. One that has changed is left to the next
+// round, one that fails on its own is parked, and the others are ready.
+func (r *round) each(ctx context.Context, todo []*joining, do func(*joining) error) (ready []*joining, err error) {
 	for _, j := range todo {
-		err := r.publishAll(ctx, conn, []*joining{j})
+		err := do(j)
 		switch {
 		case err == nil:
 			ready = append(ready, j)
+			continue
 		case isChanged(err) && ctx.Err() == nil:
 			r.changed = err
+			continue
 		case fault.Retryable(err) || ctx.Err() != nil:
 			return nil, err
-		default:
-			if err := r.failed(ctx, j, err); err != nil {
-				return nil, err
-			}
+		}
+		if err := r.failed(ctx, j, err); err != nil {
+			return nil, err
 		}
 	}
 	return ready, nil
@@ -193,28 +200,17 @@ func (r *round) publishAll(ctx context.Context, conn walsender, todo []*joining)
 
 // prepare has the target make room for the copies.
 func (r *round) prepare(ctx context.Context, todo []*joining) (ready []*joining, err error) {
-	for _, j := range todo {
+	return r.each(ctx, todo, func(j *joining) error {
 		t := j.draft
 		if !r.own.planCopy(t, true) {
-			return nil, fmt.Errorf("table %s is not one to be copied", t.name)
+			return fmt.Errorf("table %s is not one to be copied", t.name)
 		}
-		err := r.perform(ctx, func(ctx context.Context) error {
+		return r.perform(ctx, func(ctx context.Context) error {
 			r.attempt.enter(t)
 			_, err := r.own.makeRoom(ctx, t, r.attempt)
 			return err
 		})
-		switch {
-		case err == nil:
-			ready = append(ready, j)
-		case fault.Retryable(err) || ctx.Err() != nil:
-			return nil, err
-		default:
-			if err := r.failed(ctx, j, err); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return ready, nil
+	})
 }
 
 // copy copies the tables under the snapshot of a temporary slot, whose consistent

@@ -242,7 +242,7 @@ func (h *simHistory) judge(process *simProcess, err error) {
 // mind.
 func alteredMeanwhile(err error) bool {
 	return strings.Contains(err.Error(), "while it was being looked at") || postgres.Code(err) == "42P01" ||
-		fault.Retryable(err) && strings.Contains(err.Error(), "a connection leads to system")
+		strings.Contains(err.Error(), "a connection leads to system")
 }
 
 // simObstacle is a table in the target that another schema's first copy has left,

@@ -11,14 +11,14 @@ import (
 	"github.com/pgsluice/pgsluice/replication"
 )
 
-// sameHistory looks whether a failover, or a backup that was put back, has taken
-// the source's log to another timeline, and what the target has of the end that the
-// old one has there for itself alone: nothing in the stream tells, for the new
-// one's positions soon are where the old one's were.
+// followTimeline takes note of the timeline that the source's log is on. Where a
+// failover, or a backup that was put back, has taken it to another one, it looks what
+// the target has of the end that the old one has there for itself alone: nothing in
+// the stream tells, for the new one's positions soon are where the old one's were.
 //
 // What the watermark is behind may be anything, and ends the run. Rows that are
 // ahead of it are those of tables, which are then copied anew.
-func (a *attempt) sameHistory(ctx context.Context) error {
+func (a *attempt) followTimeline(ctx context.Context) error {
 	history, err := a.conn.History(ctx, a.system.Timeline)
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func (a *attempt) sameHistory(ctx context.Context) error {
 	}
 	a.p.log.Info("the source has failed over, and has everything that the target has", "timeline", now.Timeline, "before", before.Timeline, "at", left)
 	if len(ahead) > 0 {
-		return movedError{fault.Retry(fmt.Errorf("%d tables of the target are ahead of what the source has after a failover: they are copied anew", len(ahead)))}
+		return staleError{fault.Retry(fmt.Errorf("%d tables of the target are ahead of what the source has after a failover: they are copied anew", len(ahead)))}
 	}
 	return nil
 }

@@ -118,7 +118,6 @@ func (a *attempt) planCopy(t *table, retryFailed bool) bool {
 // staysAsIs says whether a table is not to be copied: because it streams on, or
 // because it stands still, and is parked.
 func (a *attempt) staysAsIs(t *table, was *apply.TableState, retryFailed bool) bool {
-	remade := was.OID != 0 && was.OID != t.source.Relation.OID
 	switch {
 	case t.parked.Load(): // by its description
 		return true
@@ -130,12 +129,12 @@ func (a *attempt) staysAsIs(t *table, was *apply.TableState, retryFailed bool) b
 		t.parked.Store(true)
 		a.left = append(a.left, t.state)
 		return true
-	case !a.p.config.Copy && missed(was, remade) != "":
-		t.fail(fault.Permanent(errors.New(missed(was, remade)), copyIsOff))
+	case !a.p.config.Copy && t.missed() != "":
+		t.fail(fault.Permanent(errors.New(t.missed()), copyIsOff))
 		t.state.Left = false
 		a.left = append(a.left, t.state)
 		return true
-	case (was.Phase == apply.Copied || was.Phase == apply.Streaming) && !remade && !t.recopy:
+	case (was.Phase == apply.Copied || was.Phase == apply.Streaming) && !t.remade() && !t.recopy:
 		return true
 	}
 	return false
@@ -143,9 +142,10 @@ func (a *attempt) staysAsIs(t *table, was *apply.TableState, retryFailed bool) b
 
 // missed is why a table that streamed, or was being copied, cannot be gone on with
 // from here but by a copy; empty where it can, or is new.
-func missed(was *apply.TableState, remade bool) string {
+func (t *table) missed() string {
+	was := &t.state
 	switch {
-	case remade:
+	case t.remade():
 		return fmt.Sprintf("table %s was dropped and made again", was.Relation)
 	case was.Left:
 		return fmt.Sprintf("table %s had left the pipeline", was.Relation)
@@ -158,6 +158,10 @@ func missed(was *apply.TableState, remade bool) string {
 	}
 	return ""
 }
+
+// remade says that the table is another one than that of which something is
+// remembered.
+func (t *table) remade() bool { return t.state.OID != 0 && t.state.OID != t.source.Relation.OID }
 
 const copyIsOff = "with load.copy: false pgsluice cannot bring back what the table has missed: set it to true and start again"
 

@@ -19,11 +19,10 @@ import (
 
 // comparison reads a table back as wire bytes, as FINAL shows it.
 type comparison struct {
-	t       *Target
-	plan    *plan
-	places  []int
-	leftOut map[int]string
-	key     []int // places in places
+	apply.Chosen
+	t    *Target
+	plan *plan
+	key  []int // places in Columns
 }
 
 var _ apply.Comparer = (*Target)(nil)
@@ -49,16 +48,16 @@ func (t *Target) Compare(ctx context.Context, table *apply.Table) (apply.Compari
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
-	c := &comparison{t: t, plan: p, leftOut: map[int]string{}}
+	c := &comparison{t: t, plan: p}
 	for i, s := range p.specs {
 		if s.reprinted() {
-			c.leftOut[i] = s.ddl + " does not keep the text of a value"
+			c.LeaveOut(i, s.ddl+" does not keep the text of a value")
 			continue
 		}
-		c.places = append(c.places, i)
+		c.Take(i)
 	}
 	for _, i := range p.key {
-		at := slices.Index(c.places, i)
+		at := slices.Index(c.Columns(), i)
 		if at < 0 {
 			return nil, fault.Permanent(fmt.Errorf("%s: column %s of its key is %s, which does not keep the text of a value", doing, change.QuoteIdent(p.specs[i].name), p.specs[i].ddl), "")
 		}
@@ -67,12 +66,6 @@ func (t *Target) Compare(ctx context.Context, table *apply.Table) (apply.Compari
 	return c, nil
 }
 
-// Columns implements [apply.Comparison].
-func (c *comparison) Columns() []int { return c.places }
-
-// LeftOut implements [apply.Comparison].
-func (c *comparison) LeftOut() map[int]string { return c.leftOut }
-
 // Imager implements [apply.Comparison].
 func (c *comparison) Imager() apply.Imager { return &imager{of: c, block: newBlock(c.plan)} }
 
@@ -80,8 +73,8 @@ func (c *comparison) Imager() apply.Imager { return &imager{of: c, block: newBlo
 func (c *comparison) Close() {}
 
 func (c *comparison) columns() []*column {
-	columns := make([]*column, len(c.places))
-	for n, i := range c.places {
+	columns := make([]*column, len(c.Columns()))
+	for n, i := range c.Columns() {
 		columns[n] = newColumn(c.plan.specs[i])
 	}
 	return columns
@@ -229,7 +222,7 @@ func (c *column) text(i int) *string {
 func (c *comparison) Key(image []byte) (key []change.Datum, ok bool) {
 	rest := image
 	for _, at := range c.key {
-		s := c.plan.specs[c.places[at]]
+		s := c.plan.specs[c.Columns()[at]]
 		var value []byte
 		_, value, rest = apply.NextValue(rest)
 		original, ok := s.original(value)

@@ -102,7 +102,7 @@ func (m *imager) Image(dst []byte, values []change.Datum) ([]byte, error) {
 	if err := m.block.append(values, change.Position{}); err != nil {
 		return nil, err
 	}
-	for _, i := range m.of.places {
+	for _, i := range m.of.Columns() {
 		c := m.block.columns[i]
 		if c.shape != shapeFixed {
 			c.index()
@@ -153,7 +153,7 @@ func (s *spec) original(value []byte) (text []byte, ok bool) {
 // Show implements [apply.Comparison].
 func (c *comparison) Show(image []byte) []*string {
 	var texts []*string
-	for _, i := range c.places {
+	for _, i := range c.Columns() {
 		var value []byte
 		_, value, image = apply.NextValue(image)
 		texts = append(texts, c.plan.specs[i].show(value))

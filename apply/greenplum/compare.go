@@ -15,12 +15,11 @@ import (
 
 // comparison reads a table back as COPY would write it again.
 type comparison struct {
-	t       *Target
-	plan    *plan
-	places  []int
-	leftOut map[int]string
-	arrays  []bool // of the plan's columns, those that come as binary arrays
-	key     []int  // places in the plan's columns
+	apply.Chosen
+	t      *Target
+	plan   *plan
+	arrays []bool // of the plan's columns, those that come as binary arrays
+	key    []int  // places in the plan's columns
 
 	mu   sync.Mutex // one look-up at a time
 	conn *pgx.Conn
@@ -39,7 +38,7 @@ func (t *Target) Compare(ctx context.Context, table *apply.Table) (apply.Compari
 	if err != nil {
 		return nil, err
 	}
-	c := &comparison{t: t, plan: p, key: p.key, conn: conn, leftOut: map[int]string{}}
+	c := &comparison{t: t, plan: p, key: p.key, conn: conn}
 	err = c.fit(ctx)
 	if err == nil {
 		err = c.choose()
@@ -84,24 +83,18 @@ func (c *comparison) choose() error {
 		source := col.source.Type.Underlying()
 		c.arrays = append(c.arrays, !c.plan.textual && !col.asText && source.Kind == change.KindArray)
 		if col.wish != "" {
-			c.leftOut[i] = "types wishes for " + col.ddl + ", which prints values in its own way"
+			c.LeaveOut(i, "types wishes for "+col.ddl+", which prints values in its own way")
 			continue
 		}
-		c.places = append(c.places, i)
+		c.Take(i)
 	}
 	for _, i := range c.key {
-		if why, out := c.leftOut[i]; out {
+		if why, out := c.LeftOut()[i]; out {
 			return fault.Permanent(fmt.Errorf("column %s of its key cannot be compared: %s", c.plan.columns[i].name, why), "")
 		}
 	}
 	return nil
 }
-
-// Columns implements [apply.Comparison].
-func (c *comparison) Columns() []int { return c.places }
-
-// LeftOut implements [apply.Comparison].
-func (c *comparison) LeftOut() map[int]string { return c.leftOut }
 
 // Imager implements [apply.Comparison].
 func (c *comparison) Imager() apply.Imager { return &imager{of: c, encoder: newEncoder(c.plan)} }
@@ -114,8 +107,8 @@ func (c *comparison) Close() {
 }
 
 func (c *comparison) names() []string {
-	names := make([]string, len(c.places))
-	for n, i := range c.places {
+	names := make([]string, len(c.Columns()))
+	for n, i := range c.Columns() {
 		names[n] = c.plan.columns[i].name
 	}
 	return names
@@ -186,8 +179,8 @@ func (c *comparison) find(ctx context.Context, keys [][]byte, each func(place in
 	if c.plan.textual {
 		format = 0
 	}
-	formats := make([]int16, 2*len(c.places)+1)
-	for n := range c.places {
+	formats := make([]int16, 2*len(c.Columns())+1)
+	for n := range c.Columns() {
 		formats[n] = format
 	}
 	var image []byte
@@ -215,7 +208,7 @@ func (c *comparison) find(ctx context.Context, keys [][]byte, each func(place in
 // found reads a row of an answer: the values, their texts, and when it was written.
 func (c *comparison) found(image []byte, values [][]byte) apply.Found {
 	f := apply.Found{Image: image, Written: string(values[len(values)-1])}
-	for n, i := range c.places {
+	for n, i := range c.Columns() {
 		if values[n] == nil {
 			f.Image = apply.AppendNull(f.Image)
 		} else {
@@ -224,7 +217,7 @@ func (c *comparison) found(image []byte, values [][]byte) apply.Found {
 			c.settleArray(i, f.Image[at:])
 		}
 		var text *string
-		if t := values[len(c.places)+n]; t != nil {
+		if t := values[len(c.Columns())+n]; t != nil {
 			s := string(t)
 			text = &s
 		}
@@ -255,7 +248,7 @@ func (c *comparison) Key(image []byte) (key []change.Datum, ok bool) {
 func (c *comparison) Show(image []byte) []*string {
 	var texts []*string
 	e := newEncoder(c.plan)
-	for _, i := range c.places {
+	for _, i := range c.Columns() {
 		var value []byte
 		_, value, image = apply.NextValue(image)
 		switch {

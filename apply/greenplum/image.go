@@ -25,7 +25,7 @@ func (m *imager) Image(dst []byte, values []change.Datum) ([]byte, error) {
 	if len(values) != len(m.of.plan.columns) {
 		return nil, fmt.Errorf("a row of %d values for %d columns of %s", len(values), len(m.of.plan.columns), m.of.plan.quoted)
 	}
-	for _, i := range m.of.places {
+	for _, i := range m.of.Columns() {
 		at := len(dst)
 		var err error
 		if m.encoder.text {
@@ -144,7 +144,7 @@ func (r *rows) tuple(p []byte) (rest []byte, whole bool, err error) {
 	if count == -1 {
 		return p[2:], false, nil
 	}
-	if count != len(r.of.places) {
+	if count != len(r.of.Columns()) {
 		return nil, false, errCopyForm
 	}
 	end := 2
@@ -159,7 +159,7 @@ func (r *rows) tuple(p []byte) (rest []byte, whole bool, err error) {
 		end += 4 + max(size, 0)
 	}
 	at := 2
-	for _, i := range r.of.places {
+	for _, i := range r.of.Columns() {
 		field, _, _ := apply.NextValue(p[at:end])
 		r.of.settleArray(i, field)
 		at += len(field)
@@ -179,7 +179,7 @@ func (r *rows) line(p []byte) (rest []byte, whole bool, err error) {
 		r.image = appendText(r.image, value)
 		values++
 	}
-	if values != len(r.of.places) {
+	if values != len(r.of.Columns()) {
 		return nil, false, errCopyForm
 	}
 	return p[end+1:], true, r.each(r.image)

@@ -32,14 +32,7 @@ Exit status: 0 done or stopped, 1 failed, 2 usage or configuration, 3 a precondi
 			if len(f.configs) > 1 {
 				return fault.Usage(errors.New("resync is for one pipeline"), "give one --config")
 			}
-			names, err := exactNames(tables)
-			if err != nil {
-				return err
-			}
-			if len(f.configs) == 0 {
-				f.tables = []string{"*.*"} // the target knows which
-			}
-			all, err := f.resolve(true)
+			all, names, err := f.remembered(tables)
 			if err != nil {
 				return err
 			}
@@ -53,6 +46,19 @@ Exit status: 0 done or stopped, 1 failed, 2 usage or configuration, 3 a precondi
 	f.register(c, false)
 	c.Flags().StringArrayVar(&tables, "table", nil, "`table` to copy anew, may be repeated: public.orders, \"My Schema\".\"Order Items\" (default: all)")
 	return c
+}
+
+// remembered resolves pipelines of which the target remembers the tables; those that
+// are named are what a command is about.
+func (f *flags) remembered(tables []string) (all []settings, names []string, err error) {
+	if names, err = exactNames(tables); err != nil {
+		return nil, nil, err
+	}
+	if len(f.configs) == 0 {
+		f.tables = []string{"*.*"}
+	}
+	all, err = f.resolve(true)
+	return all, names, err
 }
 
 // exactNames reads names of single tables, and writes them as states name them.

@@ -55,14 +55,7 @@ configuration, 3 a precondition is not met, 4 there are differences.`,
 			if limit < 0 {
 				return fault.Usage(fmt.Errorf("--limit %d", limit), "give a number, or 0 for counts alone")
 			}
-			names, err := exactNames(tables)
-			if err != nil {
-				return err
-			}
-			if len(f.configs) == 0 {
-				f.tables = []string{"*.*"} // the target knows which
-			}
-			all, err := f.resolve(true)
+			all, names, err := f.remembered(tables)
 			if err != nil {
 				return err
 			}

@@ -35,25 +35,25 @@ func (a *attempt) narrowed(ctx context.Context, published map[string]replication
 	if len(found.found) == 0 {
 		return found, nil
 	}
-	return found, a.unmoved(ctx, before)
+	return found, a.unchanged(ctx, before)
 }
 
-// unmoved sees that tables which are about to be copied are still what they were
+// unchanged sees that tables which are about to be copied are still what they were
 // described as before the consistent point. A column that was added in between is
 // in the snapshot's rows, and the log behind the point does not bring them again:
 // a copy without it would lose what they hold. What changes from here on, the
 // stream announces.
-func (a *attempt) unmoved(ctx context.Context, tables []*table) error {
-	_, moved, err := a.apart(ctx, tables)
+func (a *attempt) unchanged(ctx context.Context, tables []*table) error {
+	_, why, err := a.thoseUnchanged(ctx, tables)
 	if err != nil {
 		return err
 	}
-	return moved
+	return why
 }
 
-// apart is unmoved for tables that are copied each for itself: those that are the
-// same, and what has become of another.
-func (a *attempt) apart(ctx context.Context, tables []*table) (same []*table, moved, err error) {
+// thoseUnchanged is unchanged for tables that are copied each for itself: those that
+// are the same, and what has become of another.
+func (a *attempt) thoseUnchanged(ctx context.Context, tables []*table) (same []*table, why, err error) {
 	now, err := a.catalog.Tables(ctx, a.p.config.Patterns)
 	if err != nil {
 		return nil, nil, err
@@ -67,18 +67,18 @@ func (a *attempt) apart(ctx context.Context, tables []*table) (same []*table, mo
 		if i, ok := is[t.source.Relation.OID]; ok {
 			source = now[i]
 		}
-		if err := t.unmoved(source); err != nil {
-			moved = err
+		if err := t.changedSince(source); err != nil {
+			why = err
 			continue
 		}
 		same = append(same, t)
 	}
-	return same, moved, nil
+	return same, why, nil
 }
 
-// unmoved says what about a table is not as it was described; now is nil where it is
+// changedSince says what about a table is not as it was described; now is nil where it is
 // gone.
-func (t *table) unmoved(now *snapshot.Table) error {
+func (t *table) changedSince(now *snapshot.Table) error {
 	switch {
 	case now == nil || now.Relation.String() != t.name || !sameRelation(now.Relation, t.source.Relation):
 		return changed("table %s changed while it was being looked at", t.name)
