@@ -22,12 +22,13 @@ type room struct {
 	why          string
 }
 
-var everywhere = []string{"internal/fault", "internal/crash"}
+var everywhere = []string{"internal/fault", "internal/crash", "internal/pause"}
 
 var house = map[string]room{
 	"change":            {why: "it is the vocabulary: everybody speaks it, so it can know nobody"},
 	"internal/fault":    {why: "it judges errors for everybody, so it can know nobody"},
 	"internal/crash":    {why: "its points are in everybody's protocol, so it can know nobody"},
+	"internal/pause":    {why: "everybody waits now and then, so it can know nobody"},
 	"internal/watch":    {why: "it watches connections to any server, so it can know none"},
 	"internal/postgres": {ours: []string{"change", "internal/watch"}, theirs: []string{"github.com/jackc/pgx/v5", "golang.org/x/sys/unix"}, why: "it opens connections and judges what PostgreSQL answers; what is done over them is others' business"},
 	"internal/sandbox":  {why: "it starts servers for tests, demo and the embedded target, and knows nothing of what they are for"},

@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -65,27 +64,33 @@ ORDER BY n.nspname, c.relname`
 // Tables reads the tables that the patterns select, ordered by name.
 func (c *Catalog) Tables(ctx context.Context, patterns []Pattern) ([]*Table, error) {
 	var tables []*Table
-	rows, err := c.conn.Query(ctx, tablesSQL)
-	if err != nil {
-		return nil, postgres.Doing(err, "list the source's tables")
-	}
-	defer rows.Close()
-	for rows.Next() {
-		t := &Table{Relation: &change.Relation{}}
-		var identity string
-		r := t.Relation
-		if err := rows.Scan(&r.OID, &r.Schema, &r.Name, &t.Partitioned, &identity, &t.Rows); err != nil {
-			return nil, postgres.Doing(err, "list the source's tables")
-		}
-		r.Identity = change.Identity(identity[0])
+	var r change.Relation
+	var identity string
+	var partitioned bool
+	var estimate int64
+	err := c.each(ctx, "list the source's tables", tablesSQL, nil, []any{&r.OID, &r.Schema, &r.Name, &partitioned, &identity, &estimate}, func() {
 		if Selected(patterns, r.Schema, r.Name) {
-			tables = append(tables, t)
+			relation := r
+			relation.Identity = change.Identity(identity[0])
+			tables = append(tables, &Table{Relation: &relation, Partitioned: partitioned, Rows: estimate})
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return nil, postgres.Doing(err, "list the source's tables")
+	})
+	if err != nil {
+		return nil, err
 	}
 	return tables, c.complete(ctx, tables)
+}
+
+// each scans every row of a query into the places, and has it taken up.
+func (c *Catalog) each(ctx context.Context, doing, sql string, args, into []any, take func()) error {
+	rows, err := c.conn.Query(ctx, sql, args...)
+	if err == nil {
+		_, err = pgx.ForEachRow(rows, into, func() error {
+			take()
+			return nil
+		})
+	}
+	return postgres.Doing(err, "%s", doing)
 }
 
 // Table reads one table as it stands now, without the planner's estimate; nil when
@@ -185,7 +190,7 @@ func (c *Catalog) Written(ctx context.Context) (change.LSN, error) {
 }
 
 const columnsSQL = `
-SELECT a.attrelid, a.attname, a.attnum, a.xmin, a.atttypid, a.atttypmod, a.attndims::int, a.attnotnull, a.%s <> '', a.%s = 'v',
+SELECT a.attrelid, a.attname, a.attnum, a.xmin, a.atttypid, a.atttypmod, a.attndims::int, a.attnotnull, a.attgenerated <> '', a.attgenerated = 'v',
        CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END,
        (a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL) AND NOT a.atthasmissing
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
@@ -193,28 +198,20 @@ WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum`
 
 func (c *Catalog) columns(ctx context.Context, oids []uint32) (map[uint32][]change.Column, error) {
-	generated := "attgenerated" // from PostgreSQL 12, the oldest that is served
-	rows, err := c.conn.Query(ctx, fmt.Sprintf(columnsSQL, generated, generated), oids)
-	if err != nil {
-		return nil, postgres.Doing(err, "read the columns of the source's tables")
-	}
 	type raw struct {
 		table uint32
 		typed typeUse
 		col   change.Column
 	}
 	var all []raw
-	for rows.Next() {
-		var r raw
-		if err := rows.Scan(&r.table, &r.col.Name, &r.col.Attnum, &r.col.Entry, &r.typed.oid, &r.typed.modifier, &r.typed.dimensions,
-			&r.col.NotNull, &r.col.Generated, &r.col.Virtual, &r.col.Missing, &r.col.Defaulted); err != nil {
-			rows.Close()
-			return nil, postgres.Doing(err, "read the columns of the source's tables")
-		}
-		all = append(all, r)
+	var r raw
+	into := []any{
+		&r.table, &r.col.Name, &r.col.Attnum, &r.col.Entry, &r.typed.oid, &r.typed.modifier, &r.typed.dimensions,
+		&r.col.NotNull, &r.col.Generated, &r.col.Virtual, &r.col.Missing, &r.col.Defaulted,
 	}
-	if err := rows.Err(); err != nil {
-		return nil, postgres.Doing(err, "read the columns of the source's tables")
+	err := c.each(ctx, "read the columns of the source's tables", columnsSQL, []any{oids}, into, func() { all = append(all, r) })
+	if err != nil {
+		return nil, err
 	}
 	uses := make([]typeUse, len(all))
 	for i := range all {
@@ -246,20 +243,12 @@ ORDER BY i.indrelid, k.place`
 
 func (c *Catalog) keys(ctx context.Context, oids []uint32) (map[uint32][]int16, error) {
 	keys := map[uint32][]int16{}
-	rows, err := c.conn.Query(ctx, keysSQL, oids)
-	if err != nil {
-		return nil, postgres.Doing(err, "read the keys of the source's tables")
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var table uint32
-		var attnum int16
-		if err := rows.Scan(&table, &attnum); err != nil {
-			return nil, postgres.Doing(err, "read the keys of the source's tables")
-		}
+	var table uint32
+	var attnum int16
+	err := c.each(ctx, "read the keys of the source's tables", keysSQL, []any{oids}, []any{&table, &attnum}, func() {
 		keys[table] = append(keys[table], attnum)
-	}
-	return keys, postgres.Doing(rows.Err(), "read the keys of the source's tables")
+	})
+	return keys, err
 }
 
 func keyColumns(r *change.Relation, attnums []int16) []int {

@@ -49,22 +49,15 @@ ORDER BY b.root, b.oid`
 
 func (c *Catalog) leaves(ctx context.Context, oids []uint32) (map[uint32][]Leaf, error) {
 	leaves := map[uint32][]Leaf{}
-	rows, err := c.conn.Query(ctx, leavesSQL, oids)
-	if err != nil {
-		return nil, postgres.Doing(err, "read the partitions of the source's tables")
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var root uint32
-		var l Leaf
-		var identity string
-		if err := rows.Scan(&root, &l.OID, &l.Schema, &l.Name, &identity, &l.Foreign, &l.Bytes, &l.File, &l.Attached, &l.Place); err != nil {
-			return nil, postgres.Doing(err, "read the partitions of the source's tables")
-		}
+	var root uint32
+	var l Leaf
+	var identity string
+	into := []any{&root, &l.OID, &l.Schema, &l.Name, &identity, &l.Foreign, &l.Bytes, &l.File, &l.Attached, &l.Place}
+	err := c.each(ctx, "read the partitions of the source's tables", leavesSQL, []any{oids}, into, func() {
 		l.Identity = change.Identity(identity[0])
 		leaves[root] = append(leaves[root], l)
-	}
-	return leaves, postgres.Doing(rows.Err(), "read the partitions of the source's tables")
+	})
+	return leaves, err
 }
 
 // What the leaves of partitioned tables hold in a column that they got later: the
@@ -92,19 +85,11 @@ func (c *Catalog) missingInLeaves(ctx context.Context, tables []*Table) error {
 	if len(leaves) == 0 {
 		return nil
 	}
-	rows, err := c.conn.Query(ctx, missingInLeavesSQL, roots, leaves)
-	if err != nil {
-		return postgres.Doing(err, "read the columns of partitions")
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var root uint32
-		var name string
-		var missing *string
-		var distinct int
-		if err := rows.Scan(&root, &name, &missing, &distinct); err != nil {
-			return postgres.Doing(err, "read the columns of partitions")
-		}
+	var root uint32
+	var name string
+	var missing *string
+	var distinct int
+	return c.each(ctx, "read the columns of partitions", missingInLeavesSQL, []any{roots, leaves}, []any{&root, &name, &missing, &distinct}, func() {
 		columns := byOID[root].Columns
 		for i := range columns {
 			if columns[i].Name != name {
@@ -115,8 +100,7 @@ func (c *Catalog) missingInLeaves(ctx context.Context, tables []*Table) error {
 			}
 			columns[i].Uneven = distinct > 1
 		}
-	}
-	return postgres.Doing(rows.Err(), "read the columns of partitions")
+	})
 }
 
 // lockPatience is in milliseconds.

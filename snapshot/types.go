@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/pgsluice/pgsluice/change"
-	"github.com/pgsluice/pgsluice/internal/postgres"
 )
 
 // typeUse is a type as a column or field uses it.
@@ -99,23 +98,20 @@ func (t *rawType) below() []uint32 {
 }
 
 func (c *Catalog) fetchTypes(ctx context.Context, oids []uint32) ([]*rawType, error) {
-	rows, err := c.conn.Query(ctx, typesSQL, oids)
-	if err != nil {
-		return nil, postgres.Doing(err, "read the source's types")
-	}
-	defer rows.Close()
 	byOID := map[uint32]*rawType{}
-	for rows.Next() {
-		t := &rawType{}
-		var kind string
-		var subtype uint32
-		var names []string
-		var types []int64
-		var modifiers []int32
-		if err := rows.Scan(&t.oid, &t.schema, &t.name, &kind, &t.extension, &t.textOnly, &t.elem, &t.base, &t.baseModifier, &t.dimensions,
-			&subtype, &t.labels, &names, &types, &modifiers); err != nil {
-			return nil, postgres.Doing(err, "read the source's types")
-		}
+	var is rawType
+	var kind string
+	var subtype uint32
+	var names []string
+	var types []int64
+	var modifiers []int32
+	into := []any{
+		&is.oid, &is.schema, &is.name, &kind, &is.extension, &is.textOnly, &is.elem, &is.base, &is.baseModifier, &is.dimensions,
+		&subtype, &is.labels, &names, &types, &modifiers,
+	}
+	err := c.each(ctx, "read the source's types", typesSQL, []any{oids}, into, func() {
+		t := new(rawType)
+		*t = is
 		t.kind = change.Kind(kind[0])
 		if t.kind != change.KindArray {
 			t.elem = subtype // point[] and the like have a typelem for subscripts
@@ -124,9 +120,9 @@ func (c *Catalog) fetchTypes(ctx context.Context, oids []uint32) ([]*rawType, er
 			t.fields = append(t.fields, rawField{name: names[i], use: typeUse{oid: uint32(types[i]), modifier: modifiers[i]}})
 		}
 		byOID[t.oid] = t
-	}
-	if err := rows.Err(); err != nil {
-		return nil, postgres.Doing(err, "read the source's types")
+	})
+	if err != nil {
+		return nil, err
 	}
 	if c.Version >= 140000 {
 		if err := c.fetchMultiranges(ctx, oids, byOID); err != nil {
@@ -146,21 +142,12 @@ func (c *Catalog) fetchTypes(ctx context.Context, oids []uint32) ([]*rawType, er
 }
 
 func (c *Catalog) fetchMultiranges(ctx context.Context, oids []uint32, into map[uint32]*rawType) error {
-	rows, err := c.conn.Query(ctx, multirangeSQL, oids)
-	if err != nil {
-		return postgres.Doing(err, "read the source's multirange types")
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var oid, subtype uint32
-		if err := rows.Scan(&oid, &subtype); err != nil {
-			return postgres.Doing(err, "read the source's multirange types")
-		}
+	var oid, subtype uint32
+	return c.each(ctx, "read the source's multirange types", multirangeSQL, []any{oids}, []any{&oid, &subtype}, func() {
 		if t := into[oid]; t != nil {
 			t.elem = subtype
 		}
-	}
-	return postgres.Doing(rows.Err(), "read the source's multirange types")
+	})
 }
 
 // maxDepth is far beyond any type one can declare; it only keeps a catalog that

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/pgsluice/pgsluice/internal/pause"
 	"github.com/pgsluice/pgsluice/replication"
 )
 
@@ -43,7 +44,7 @@ func (c simClaim) Wait(ctx context.Context, patience time.Duration) (string, err
 		if !c.Alive() {
 			return "", errCut
 		}
-		if err := pauseFor(ctx, 100*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 100*time.Millisecond); err != nil {
 			return "", err
 		}
 	}

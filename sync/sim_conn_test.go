@@ -11,6 +11,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/internal/pause"
 	"github.com/pgsluice/pgsluice/internal/postgres"
 	"github.com/pgsluice/pgsluice/preflight"
 	"github.com/pgsluice/pgsluice/replication"
@@ -241,7 +242,7 @@ func (c *simConn) outwait(ctx context.Context) error {
 		return nil
 	})
 	for waiting := len(others) > 0; err == nil && waiting; {
-		if err = pauseFor(ctx, 10*time.Millisecond); err == nil {
+		if err = pause.For(ctx, 10*time.Millisecond); err == nil {
 			err = c.ask(ctx, "wait for transactions", func() error {
 				waiting = slices.ContainsFunc(others, func(tx *simOpen) bool { return slices.Contains(c.simSource.open, tx) })
 				if c.cancelled {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/pause"
 	"github.com/pgsluice/pgsluice/snapshot"
 )
 
@@ -31,7 +32,7 @@ func (c *simConn) Copy(ctx context.Context, q snapshot.Query, chunk snapshot.Chu
 			return err
 		})
 		if err == nil && waiting {
-			err = pauseFor(ctx, 20*time.Millisecond)
+			err = pause.For(ctx, 20*time.Millisecond)
 		}
 		if err != nil {
 			c.shut()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/internal/pause"
 )
 
 var (
@@ -50,7 +51,7 @@ func (p *simProcess) step(ctx context.Context, what string, breakable bool) (aft
 	}
 	r := p.draw(what, n)
 	if r%1000 < p.trouble.slow {
-		if err := pauseFor(ctx, time.Duration(r>>10%40_000)*time.Microsecond); err != nil {
+		if err := pause.For(ctx, time.Duration(r>>10%40_000)*time.Microsecond); err != nil {
 			return nil, err
 		}
 	}
@@ -94,16 +95,5 @@ func (p *simProcess) kill(where string) {
 	if !p.dead.Swap(true) {
 		p.trace("killed: %s", where)
 		p.cancel(errKilled)
-	}
-}
-
-func pauseFor(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

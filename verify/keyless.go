@@ -3,6 +3,8 @@ package verify
 import (
 	"context"
 	"time"
+
+	"github.com/pgsluice/pgsluice/internal/pause"
 )
 
 // Rows of a table without a key have no identity. How often each content is there is
@@ -19,7 +21,7 @@ func (t *tableRun) settleKeyless(ctx context.Context, doubtful map[string]*held)
 		if len(doubtful) == 0 {
 			return nil
 		}
-		if err := rest(ctx, time.Duration(round)*roundsApart); err != nil {
+		if err := pause.For(ctx, time.Duration(round)*roundsApart); err != nil {
 			return err
 		}
 		if err := t.passed(ctx); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/pause"
 	"github.com/pgsluice/pgsluice/internal/postgres"
 	"github.com/pgsluice/pgsluice/snapshot"
 )
@@ -106,7 +107,7 @@ func (t *tableRun) settleGroup(ctx context.Context, conn *pgx.Conn, group []*dou
 	}
 	group = slices.Clone(group)
 	for round := range mostRounds {
-		if err := rest(ctx, time.Duration(round)*roundsApart); err != nil {
+		if err := pause.For(ctx, time.Duration(round)*roundsApart); err != nil {
 			return err
 		}
 		before, err := t.inSource(ctx, finder, group)
@@ -222,20 +223,6 @@ func (t *tableRun) still(state apply.State) error {
 		return notCompared{err}
 	}
 	return nil
-}
-
-func rest(ctx context.Context, d time.Duration) error {
-	if d == 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // differs notes a difference.

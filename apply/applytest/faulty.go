@@ -9,6 +9,7 @@ import (
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
+	"github.com/pgsluice/pgsluice/internal/pause"
 )
 
 // Method names a call that a fault can strike.
@@ -159,7 +160,7 @@ func (f *Faulty) strike(ctx context.Context, m Method, call func() error) error 
 				return ctx.Err()
 			}
 		case Slow:
-			if err := pause(ctx, s.Slow); err != nil {
+			if err := pause.For(ctx, s.Slow); err != nil {
 				return err
 			}
 		}
@@ -168,17 +169,6 @@ func (f *Faulty) strike(ctx context.Context, m Method, call func() error) error 
 		return err
 	}
 	return after
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Recall implements [apply.Target].
