@@ -287,16 +287,7 @@ func (g *gatherer) compare(ctx context.Context, t *table, source *snapshot.Table
 		// has changed may be what is followed. Another look is on its way.
 		return err
 	}
-	m := &replication.RelationMessage{
-		OID: source.Relation.OID, Schema: source.Relation.Schema, Name: source.Relation.Name, Identity: source.Relation.Identity,
-		// Before what the stream announces next: a commit record can start where it is.
-		Position: change.Position{Commit: max(g.reached, s.at) - 1},
-	}
-	var attnums []int16
-	for _, c := range columns {
-		attnums = append(attnums, c.Attnum)
-		m.Columns = append(m.Columns, replication.RelationColumn{Name: c.Name, TypeOID: c.Type.OID, Modifier: c.Type.Modifier})
-	}
+	m, attnums := relationMessage(source.Relation, columns, max(g.reached, s.at))
 	before := t.announced
 	if _, err := g.resolveFor(ctx, t, m, attnums); err != nil {
 		return err
@@ -307,6 +298,21 @@ func (g *gatherer) compare(ctx context.Context, t *table, source *snapshot.Table
 		g.exchange.turn(turn{kind: reshapes, table: t, into: t.announced})
 	}
 	return nil
+}
+
+// relationMessage is what the stream would announce, by a row, of a relation that the
+// catalog has shown at an LSN, with the columns' numbers.
+func relationMessage(r *change.Relation, columns []change.Column, at change.LSN) (m *replication.RelationMessage, attnums []int16) {
+	m = &replication.RelationMessage{
+		OID: r.OID, Schema: r.Schema, Name: r.Name, Identity: r.Identity,
+		// Before what the stream announces next: a commit record can start where it is.
+		Position: change.Position{Commit: at - 1},
+	}
+	for _, c := range columns {
+		attnums = append(attnums, c.Attnum)
+		m.Columns = append(m.Columns, replication.RelationColumn{Name: c.Name, TypeOID: c.Type.OID, Modifier: c.Type.Modifier})
+	}
+	return m, attnums
 }
 
 // stillIs says whether a table is what its rows are taken for.
