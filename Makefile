@@ -10,7 +10,8 @@ FOR ?= 20s
 # (a DSN of a superuser).
 # Which packages the tests cover, and further flags for go test (-run, -v, -json, …). Random values follow
 # PGSLUICE_TEST_SEED, which every run prints.
-PKG ?= ./...
+# The longest comes first: the others run beside it.
+PKG ?= ./integration ./...
 TESTFLAGS ?=
 # One server start costs half a second, and a slow machine needs a multiple of what a fast one needs.
 TIMEOUT ?= 40m

@@ -63,7 +63,7 @@ func TestTablesChangeInTheMiddleOfATransaction(t *testing.T) {
 	for _, m := range middles {
 		for _, setting := range settings {
 			t.Run(m.name+" "+setting.name, func(t *testing.T) {
-				onNewest(t, func(s *scene) {
+				inTurns(t, func(s *scene) {
 					s.exec("%s", m.setup)
 					r := s.start(setting.settle).streaming()
 					s.exec("BEGIN; %s", m.before)

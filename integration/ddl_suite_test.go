@@ -12,7 +12,8 @@ import (
 // ddlRhythm is how schema changes, all of them, meet batches, starts and failures.
 type ddlRhythm struct {
 	name string
-	// everywhere: on each PostgreSQL, and not on the newest alone.
+	// everywhere: on each PostgreSQL, and not on the newest alone, by turns of the
+	// targets.
 	everywhere bool
 	tell       func(s *scene, changes []schemaChange)
 }
@@ -149,7 +150,7 @@ func TestSchemaChangesAreFollowed(t *testing.T) {
 			if rhythm.everywhere {
 				onEveryMajor(t, 12, told)
 			} else {
-				onNewest(t, told)
+				inTurns(t, told)
 			}
 		})
 	}

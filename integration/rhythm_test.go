@@ -57,7 +57,7 @@ func inEveryRhythm(t *testing.T, since int, st story) {
 	for _, r := range rhythms {
 		t.Run(r.name, func(t *testing.T) {
 			if !r.everywhere {
-				onNewest(t, func(s *scene) { s.tell(st, r) })
+				inTurns(t, func(s *scene) { s.tell(st, r) })
 				return
 			}
 			onEveryMajor(t, since, func(s *scene) { s.tell(st, r) })

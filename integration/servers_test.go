@@ -47,7 +47,8 @@ func TestMain(m *testing.M) {
 	}
 	if err = errors.Join(err, stopServers(), removeProgram()); err == nil && code == 0 {
 		// Toxiproxy leaves a link behind whose connection ends while it holds bytes back.
-		err = goleak.Find(goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
+		err = goleak.Find(goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
+			goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
