@@ -1,6 +1,10 @@
 package apply
 
-import "github.com/pgsluice/pgsluice/change"
+import (
+	"time"
+
+	"github.com/pgsluice/pgsluice/change"
+)
 
 // State is what a target remembers of one pipeline.
 type State struct {
@@ -94,9 +98,10 @@ type TableState struct {
 	// Rows and Bytes count the copy.
 	Rows  int64 `json:"rows,omitempty"`
 	Bytes int64 `json:"bytes,omitempty"`
-	// Reason and Hint say why a table failed and what to do.
-	Reason string `json:"reason,omitempty"`
-	Hint   string `json:"hint,omitempty"`
+	// Reason and Hint say why a table failed, at FailedAt, and what to do.
+	Reason   string    `json:"reason,omitempty"`
+	Hint     string    `json:"hint,omitempty"`
+	FailedAt time.Time `json:"failed_at,omitzero"`
 	// Columns is the shape of the source that the target's table stands for,
 	// by which a schema change is recognised.
 	Columns []ColumnShape `json:"columns,omitempty"`

@@ -112,6 +112,7 @@ func TestATableThatComesIsInNobodysWay(t *testing.T) {
 		s.exec(`INSERT INTO taken VALUES (2); INSERT INTO stays VALUES (3)`)
 		r.here()
 		s.equal("stays")
+		s.command("resync", "--table", "public.taken").exits(1, "public.taken: ", "pgsluice status")
 		s.is("rows of others", s.warehouse("SELECT id FROM %s", taken), "77")
 		s.undisturbed()
 		r.halt()

@@ -22,9 +22,13 @@ import (
 
 // claimEvery is how often one that stands by tries, guardEvery how often one that runs
 // looks at what its slot keeps.
+//
+// lingering is how long the source may take to notice that a connection is gone, and
+// with it the claim of this very process.
 const (
 	claimEvery = 500 * time.Millisecond
 	guardEvery = 3 * time.Second
+	lingering  = 10 * time.Second
 )
 
 // take returns when this process has the pipeline to itself.
@@ -41,12 +45,16 @@ func (a *attempt) take(ctx context.Context) (err error) {
 	}
 	ticker := time.NewTicker(claimEvery)
 	defer ticker.Stop()
+	began := time.Now()
 	for waiting := false; ; waiting = true {
 		if a.mine, err = a.claim.Try(ctx); err != nil || a.mine {
 			if waiting && a.mine {
 				p.log.Info("the other process is gone; taking over")
 			}
 			return err
+		}
+		if p.awaits && time.Since(began) > lingering {
+			return errOvertaken
 		}
 		if !waiting {
 			p.began.Store(true) // what fails from here on is waited for

@@ -30,6 +30,8 @@ type Pipeline struct {
 	keep     atomic.Bool
 	followed bool
 	held     claim
+	// awaits: Run is a resync's, which does not stand by for ever.
+	awaits bool
 
 	mu       stdsync.Mutex
 	counters map[string]*counters

@@ -40,9 +40,16 @@ func (p *Pipeline) Resync(ctx context.Context, names []string) error {
 	if err != nil || !mine {
 		return err
 	}
-	p.config.UntilCaughtUp = true
-	return p.Run(ctx)
+	p.config.UntilCaughtUp, p.awaits = true, true
+	if err = p.Run(ctx); errors.Is(err, errOvertaken) {
+		return p.awaitResync(ctx, state, names)
+	}
+	return err
 }
+
+// errOvertaken: between two attempts of a resync a process that stood by has taken the
+// pipeline, and with it what the resync had noted.
+var errOvertaken = fault.Permanent(errors.New("another process runs the pipeline"), "")
 
 func (p *Pipeline) toResync(state apply.State, names []string) ([]string, error) {
 	if !state.Known() || state.Pipeline.Slot == "" {
@@ -249,8 +256,8 @@ func (p *Pipeline) awaitResync(ctx context.Context, before apply.State, names []
 // that failed, with the reason; taken are all that have been seen on their way.
 func resyncing(before, now apply.State, names []string, taken map[string]bool) (left, failed []string) {
 	for _, name := range names {
-		t := now.Tables[name]
-		if t.CopiedAt != before.Tables[name].CopiedAt || t.Phase == apply.Pending || t.Phase == apply.Copying {
+		t, was := now.Tables[name], before.Tables[name]
+		if t.CopiedAt != was.CopiedAt || t.Phase == apply.Pending || t.Phase == apply.Copying || !t.FailedAt.Equal(was.FailedAt) {
 			taken[name] = true
 		}
 		switch {

@@ -4,6 +4,8 @@ import (
 	stdsync "sync"
 	"testing"
 	"testing/synctest"
+
+	"github.com/pgsluice/pgsluice/apply"
 )
 
 // watchClaim notes a call of a process behind its first claim during which nobody has
@@ -43,6 +45,35 @@ func TestAResyncHoldsTheClaimUntilItIsDone(t *testing.T) {
 		if during := free(); during != "" {
 			t.Errorf("nobody had the claim during %q", during)
 		}
+	})
+}
+
+// A resync whose connections break finds the pipeline taken by one that stood by, which
+// does what the resync had noted: it waits for that, and not for the end of the other.
+func TestAResyncThatIsOvertakenWaitsForWhatItAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, w := scripted("first", "second")
+		h.catchUp(1)
+		before := h.recall().Tables["public.first"].CopiedAt
+		other := h.pipeline(w.s)
+		var overtaken stdsync.Once
+		var ended func(func())
+		h.at = func(what string) {
+			if what == "begin to create a slot" {
+				overtaken.Do(func() {
+					h.breakSource()
+					ended = h.runs(t, other)
+				})
+			}
+		}
+		if err := h.pipeline(w.s).Resync(t.Context(), []string{"public.first"}); err != nil {
+			t.Fatal(err)
+		}
+		if is := h.recall().Tables["public.first"]; is.CopiedAt == before || is.Phase != apply.Streaming {
+			t.Errorf("the table is %s, copied at %s, as before at %s", is.Phase, is.CopiedAt, before)
+		}
+		ended(other.Stop)
+		h.right(t)
 	})
 }
 

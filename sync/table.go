@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
@@ -255,7 +256,7 @@ func (t *table) fail(err error) {
 
 // markFailed records in a state why the table stands still.
 func markFailed(s *apply.TableState, err error) {
-	s.Phase = apply.Failed
+	s.Phase, s.FailedAt = apply.Failed, time.Now().UTC()
 	var of *apply.TableError
 	if errors.As(err, &of) {
 		err = of.Err
