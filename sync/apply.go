@@ -89,10 +89,19 @@ func (l *applyLoop) loop(ctx context.Context, gone <-chan struct{}) error {
 func (l *applyLoop) wait(ctx context.Context, gone <-chan struct{}) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	errands := l.exchange.errands
+	if l.inside {
+		errands = nil // the target has an open transaction that is not theirs
+	}
 	for {
 		select {
 		case <-gone:
 			return errStopped // the gather loop's error is the one that counts
+		default:
+		}
+		select {
+		case e := <-errands: // also where another batch is always due
+			e.done <- e.do(ctx)
 		default:
 		}
 		sleep := time.Hour
@@ -110,10 +119,6 @@ func (l *applyLoop) wait(ctx context.Context, gone <-chan struct{}) error {
 			}
 		}
 		timer.Reset(sleep)
-		errands := l.exchange.errands
-		if l.inside {
-			errands = nil // the target has an open transaction that is not theirs
-		}
 		select {
 		case e := <-errands:
 			e.done <- e.do(ctx)

@@ -4,9 +4,11 @@ import (
 	stdsync "sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/pause"
 )
 
 // Of two tables that are copied for a stream at one consistent point one is altered
@@ -39,6 +41,31 @@ func TestATableThatIsAlteredWhileItJoinsBeginsAgainAlone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A target that always has another batch waiting still does what a copy needs of it.
+func TestATableJoinsWhileTheTargetIsBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, w := scripted("first")
+		h.config.FlushInterval = 0
+		h.catchUp(1)
+		w.made("second")
+		h.config.UntilCaughtUp = true
+		h.at = func(what string) {
+			switch what {
+			case "start to stream":
+				w.rows("first", 3)
+			case "Apply":
+				w.rows("first", 3)
+				_ = pause.For(t.Context(), 50*time.Millisecond)
+			}
+		}
+		p := h.pipeline(w.s)
+		ended := h.runs(t, p)
+		h.streams("public.second")
+		ended(p.Stop)
+		h.right(t)
+	})
 }
 
 // A table that is dropped before it is copied is shown no more, and remembered as one

@@ -131,7 +131,7 @@ func (h *simHistory) runs(t *testing.T, p *Pipeline) (ended func(stop func())) {
 
 // eventually waits until something holds, which is wrong when it never does.
 func (h *simHistory) eventually(what string, holds func() bool) {
-	tick, deadline := time.NewTicker(100*time.Millisecond), time.After(5*time.Minute)
+	tick, deadline := time.NewTicker(100*time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for !holds() {
 		select {
