@@ -6,3 +6,6 @@ package apply
 func MadeBy(pipeline string) string {
 	return "made by pgsluice for the pipeline " + pipeline
 }
+
+// BeforeCopy says whether Prepare may make such a table anew.
+func (e Existing) BeforeCopy() bool { return e == Refuse || e == Truncate || e == Append }

@@ -33,6 +33,8 @@ const (
 	Truncate
 	// Keep leaves rows where they are and brings the columns up to date.
 	Keep
+	// Append is Keep before a first copy.
+	Append
 	// Discard leaves rows where they are except those that an earlier copy, and
 	// the stream behind it, wrote: the rows whose version's commit is the given
 	// consistent point or later. A target whose rows have no version removes all
@@ -72,9 +74,9 @@ type Target interface {
 	// Prepare makes the table able to hold rows of t.Relation: creates it, or
 	// adds the columns it lacks. copiedAt is read for Discard and DiscardOlder. A
 	// table that cannot hold the relation exactly is a fault that names the
-	// column; nothing is narrowed, dropped or retyped. Before a copy (Refuse,
-	// Truncate) a table that the pipeline has made, as [MadeBy] says, and that holds
-	// no row is made anew where its columns are others. created says that t was made.
+	// column; nothing is narrowed, dropped or retyped. But before a copy (Refuse,
+	// Truncate, Append) one that the pipeline has made, as [MadeBy] says, and that
+	// holds no row is made anew. created says that there was no such table before.
 	// Idempotent. t is retained.
 	Prepare(ctx context.Context, t *Table, existing Existing, copiedAt change.LSN) (created bool, err error)
 

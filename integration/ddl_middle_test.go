@@ -60,10 +60,10 @@ func TestTablesChangeInTheMiddleOfATransaction(t *testing.T) {
 		{"failing before the work", struck(applytest.Reject)},
 		{"failing after the work", struck(applytest.FailAfter)},
 	}
-	for _, m := range middles {
-		for _, setting := range settings {
+	for n, m := range middles {
+		for at, setting := range settings {
 			t.Run(m.name+" "+setting.name, func(t *testing.T) {
-				inTurns(t, func(s *scene) {
+				inTurns(t, n+at, func(s *scene) {
 					s.exec("%s", m.setup)
 					r := s.start(setting.settle).streaming()
 					s.exec("BEGIN; %s", m.before)

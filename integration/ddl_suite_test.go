@@ -12,8 +12,7 @@ import (
 // ddlRhythm is how schema changes, all of them, meet batches, starts and failures.
 type ddlRhythm struct {
 	name string
-	// everywhere: on each PostgreSQL, and not on the newest alone, by turns of the
-	// targets.
+	// everywhere: on each PostgreSQL, and not on the newest alone.
 	everywhere bool
 	tell       func(s *scene, changes []schemaChange)
 }
@@ -150,7 +149,7 @@ func TestSchemaChangesAreFollowed(t *testing.T) {
 			if rhythm.everywhere {
 				onEveryMajor(t, 12, told)
 			} else {
-				inTurns(t, told)
+				onNewest(t, told)
 			}
 		})
 	}

@@ -108,7 +108,7 @@ func TestConnectionsThatBreak(t *testing.T) {
 func TestConnectionsThatFallSilent(t *testing.T) {
 	const bound = time.Minute // of ClickHouse, whose connections are asked about after half of that
 	both := []string{"upstream", "downstream"}
-	for _, c := range []struct {
+	for n, c := range []struct {
 		name       string
 		source     bool
 		load       bool
@@ -125,7 +125,7 @@ func TestConnectionsThatFallSilent(t *testing.T) {
 	} {
 		on := onNewest
 		if c.source {
-			on = inTurns
+			on = func(t *testing.T, test func(*scene)) { inTurns(t, n, test) }
 		}
 		t.Run(c.name, func(t *testing.T) {
 			on(t, func(s *scene) {

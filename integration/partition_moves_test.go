@@ -44,9 +44,9 @@ func moved(name string) string { return "p_" + strings.ReplaceAll(name, " ", "_"
 // TestRowsOfPartitionsComeAndGoWithoutAWord moves the partitions of a table for each
 // kind while a pipeline streams, between two starts, and right before it is killed.
 func TestRowsOfPartitionsComeAndGoWithoutAWord(t *testing.T) {
-	for _, rhythm := range []string{"while it streams", "between two starts", "before it is killed"} {
+	for n, rhythm := range []string{"while it streams", "between two starts", "before it is killed"} {
 		t.Run(rhythm, func(t *testing.T) {
-			on := inTurns
+			on := func(t *testing.T, test func(*scene)) { inTurns(t, n, test) }
 			if rhythm == "while it streams" {
 				on = func(t *testing.T, test func(*scene)) { onEveryMajor(t, 13, test) }
 			}

@@ -75,12 +75,12 @@ func TestASlotThatIsGoneIsMadeAnewByResync(t *testing.T) {
 
 // A command that is killed leaves what was, or what the next start makes good.
 func TestResyncIsKilledAtItsPoints(t *testing.T) {
-	for _, point := range crashPoints(t) {
+	for n, point := range crashPoints(t) {
 		if point.file != "sync/resync.go" {
 			continue
 		}
 		t.Run(point.name, func(t *testing.T) {
-			inTurns(t, func(s *scene) {
+			inTurns(t, n, func(s *scene) {
 				s.exec(`CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, 'x' FROM generate_series(1, 1000) n; CREATE TABLE other (id int); INSERT INTO other VALUES (1)`)
 				s.catchUp()
 				s.exec(`DELETE FROM t WHERE id < 50; UPDATE t SET v = 'y' WHERE id < 100; INSERT INTO other VALUES (2)`)

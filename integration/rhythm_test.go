@@ -54,10 +54,10 @@ type story struct {
 // the one that has most to do with the server on the others.
 func inEveryRhythm(t *testing.T, since int, st story) {
 	t.Helper()
-	for _, r := range rhythms {
+	for n, r := range rhythms {
 		t.Run(r.name, func(t *testing.T) {
 			if !r.everywhere {
-				inTurns(t, func(s *scene) { s.tell(st, r) })
+				inTurns(t, n, func(s *scene) { s.tell(st, r) })
 				return
 			}
 			onEveryMajor(t, since, func(s *scene) { s.tell(st, r) })

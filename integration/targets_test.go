@@ -88,24 +88,23 @@ var targets = []struct {
 // the test's name chooses, unless majors, or kills, were asked for. Then it is each into each.
 func onEveryMajor(t *testing.T, since int, test func(*scene)) {
 	t.Helper()
-	majors, turn := majorsFrom(since), turnOf(t)
+	majors, turn := majorsFrom(since), turn(int(crc32.ChecksumIEEE([]byte(t.Name()))%2))
 	onEachPair(t, majors, func(major int, target string) bool { return slices.Contains(newestOf(majors), major) || turn(target) }, test)
 }
 
-// inTurns runs one of many variants of a test about the source, or about the program's
-// own steps: on the newest PostgreSQL into one target, which the variant's name
-// chooses, with the same exceptions.
-func inTurns(t *testing.T, test func(*scene)) {
+// inTurns runs the nth of many variants of a test about the source, or about the
+// program's own steps: on the newest PostgreSQL, into one target and the next variant
+// into the other, with the same exceptions.
+func inTurns(t *testing.T, n int, test func(*scene)) {
 	t.Helper()
-	onEach(t, newestOf(majorsFrom(0)), turnOf(t), test)
+	onEach(t, newestOf(majorsFrom(0)), turn(n), test)
 }
 
-func turnOf(t *testing.T) func(target string) bool {
+func turn(n int) func(target string) bool {
 	if os.Getenv(sandbox.MajorsEnv) != "" || os.Getenv(killsEnv) != "" {
 		return anyTarget
 	}
-	even := crc32.ChecksumIEEE([]byte(t.Name()))%2 == 0
-	return func(target string) bool { return isClickHouse(target) == even }
+	return func(target string) bool { return isClickHouse(target) == (n%2 == 0) }
 }
 
 // onNewest runs a test whose subject does not depend on the source's version.

@@ -22,13 +22,9 @@ import (
 
 // claimEvery is how often one that stands by tries, guardEvery how often one that runs
 // looks at what its slot keeps.
-//
-// lingering is how long the source may take to notice that a connection is gone, and
-// with it the claim of this very process.
 const (
 	claimEvery = 500 * time.Millisecond
 	guardEvery = 3 * time.Second
-	lingering  = 10 * time.Second
 )
 
 // take returns when this process has the pipeline to itself.
@@ -45,7 +41,6 @@ func (a *attempt) take(ctx context.Context) (err error) {
 	}
 	ticker := time.NewTicker(claimEvery)
 	defer ticker.Stop()
-	began := time.Now()
 	for waiting := false; ; waiting = true {
 		if a.mine, err = a.claim.Try(ctx); err != nil || a.mine {
 			if waiting && a.mine {
@@ -53,7 +48,7 @@ func (a *attempt) take(ctx context.Context) (err error) {
 			}
 			return err
 		}
-		if p.awaits && time.Since(began) > lingering {
+		if p.awaits {
 			return errOvertaken
 		}
 		if !waiting {

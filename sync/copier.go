@@ -70,6 +70,7 @@ func (c *copier) run(ctx context.Context) error {
 			continue
 		}
 		wait := pause.next()
+		c.attempt.p.countError(err)
 		c.attempt.p.log.Warn("tables that are to join the stream were not copied; the copy begins again", "tables", len(todo), "error", err, "in", wait)
 		if err := c.attempt.p.rest(ctx, wait); err != nil {
 			return err
@@ -108,8 +109,9 @@ func (c *copier) failed(ctx context.Context, j *joining, why error) error {
 		if t == nil {
 			a.p.log.Error("a table cannot join the stream; the others go on", "table", j.name, "error", why, "hint", remedy(why))
 		} else {
-			a.p.park(t, why)
-			a.before.Tables[t.name] = t.state
+			t.parked.Store(true)
+			t.state, a.before.Tables[t.name] = state, state
+			a.p.sayFailed(t, why)
 			a.p.showTables(a.tables)
 		}
 		j.err = why

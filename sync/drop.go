@@ -49,6 +49,14 @@ func Drop(ctx context.Context, o DropOptions, open func(context.Context) (apply.
 	if targetErr != nil {
 		return append(left, fmt.Sprintf("on the target, the state of pipeline %s: %v", o.Name, targetErr)), nil
 	}
+	for _, t := range state.Tables {
+		if t.Shadow == "" {
+			continue
+		}
+		if err := target.Drop(ctx, t.Shadow); err != nil { // a copy's that was cut short: nobody's data
+			return left, err
+		}
+	}
 	if o.WithData {
 		for _, t := range state.Tables {
 			if err := target.Drop(ctx, t.Target); fault.Unmet(err) && !fault.Retryable(err) {

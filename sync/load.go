@@ -76,7 +76,7 @@ func (a *attempt) load(ctx context.Context, todo []*table, c copyOf) error {
 	switch {
 	case err != nil:
 		return err
-	case why != nil && (c.through == nil || len(todo) == 0):
+	case why != nil && len(todo) == 0:
 		return why
 	}
 	p := a.p
@@ -192,7 +192,7 @@ func (l *loader) fill(ctx context.Context) error {
 // leaveOut takes out a table that has changed, where the others go on without it. What
 // is left of the error is what ends the copy of all.
 func (l *loader) leaveOut(t *table, err error) error {
-	if l.through == nil || !isChanged(err) {
+	if !isChanged(err) {
 		return err
 	}
 	l.out[t], l.changed = true, err

@@ -36,18 +36,19 @@ func (p *Pipeline) Resync(ctx context.Context, names []string) error {
 			return err
 		}
 	}
-	mine, err := p.askForResync(ctx, state, names)
-	if err != nil || !mine {
-		return err
+	for asked := false; ; asked = true {
+		mine, err := p.haveResynced(ctx, state, names, asked)
+		if err != nil || !mine {
+			return err
+		}
+		p.config.UntilCaughtUp, p.awaits = true, true
+		if err = p.Run(ctx); !errors.Is(err, errOvertaken) {
+			return err
+		}
 	}
-	p.config.UntilCaughtUp, p.awaits = true, true
-	if err = p.Run(ctx); errors.Is(err, errOvertaken) {
-		return p.awaitResync(ctx, state, names)
-	}
-	return err
 }
 
-// errOvertaken: between two attempts of a resync a process that stood by has taken the
+// errOvertaken: between two attempts of a resync another process has taken the
 // pipeline, and with it what the resync had noted.
 var errOvertaken = fault.Permanent(errors.New("another process runs the pipeline"), "")
 
@@ -84,11 +85,15 @@ func followed(state apply.State) (names []string) {
 	return names
 }
 
-// askForResync has whoever runs the pipeline copy the tables, or else, where mine
-// is true, has the target remember that they are to be copied, and holds the claim for
-// the run that does it: one that stands by and came in between would not know that it
-// is awaited.
-func (p *Pipeline) askForResync(ctx context.Context, state apply.State, names []string) (mine bool, err error) {
+// resyncPatience is how long a running process has to take a request up.
+const resyncPatience = time.Minute
+
+// haveResynced has whoever runs the pipeline copy the tables, and returns when they are
+// where the others are. Where nobody runs it, any more, mine is true: the target
+// remembers what is still to be copied, and the claim is held for the run that does it,
+// so that nobody comes in between who would not know that he is awaited. asked says that
+// whoever runs it knows already.
+func (p *Pipeline) haveResynced(ctx context.Context, before apply.State, names []string, asked bool) (mine bool, err error) {
 	c, err := p.source.Claim(ctx, p.config.Slot)
 	if err != nil {
 		return false, err
@@ -100,23 +105,46 @@ func (p *Pipeline) askForResync(ctx context.Context, state apply.State, names []
 		}
 		_ = c.Close(context.WithoutCancel(ctx))
 	}()
-	if mine, err = c.Try(ctx); err != nil {
-		return false, err
-	}
-	if mine {
-		// Nobody else writes it now; somebody may have until a moment ago.
-		if state, err = p.target.Recall(ctx, p.config.Name); err != nil {
+	ticker := time.NewTicker(claimEvery)
+	defer ticker.Stop()
+	taken := map[string]bool{} // those that are, or have been, on their way
+	for began := time.Now(); ; {
+		if mine, err = c.Try(ctx); err != nil {
 			return false, err
 		}
-		return true, p.markForResync(ctx, state, names)
-	}
-	for _, name := range names {
-		if err := c.Ask(ctx, requestResync+name); err != nil {
+		// Behind the claim: somebody may have written it until a moment ago.
+		now, err := p.target.Recall(ctx, p.config.Name)
+		if err != nil {
 			return false, err
 		}
+		left, failed := resyncing(before, now, names, taken)
+		switch {
+		case len(left) == 0 && len(failed) == 0:
+			return false, nil
+		case len(left) == 0:
+			return false, fault.Permanent(errors.New(strings.Join(failed, "; ")), "`pgsluice status` says what to do")
+		case mine:
+			return true, p.markForResync(ctx, now, left)
+		case !asked:
+			for _, name := range names {
+				if err := c.Ask(ctx, requestResync+name); err != nil {
+					return false, err
+				}
+			}
+			asked = true
+			p.log.Info("asked the process that runs the pipeline", "tables", len(names))
+		case len(taken) < len(names) && time.Since(began) > resyncPatience:
+			return false, fault.Permanent(fmt.Errorf("the process that runs pipeline %s has not come to the request", p.config.Name),
+				"the request stands; a long transaction, or a first load, goes before it: see `pgsluice status` and the log of that process")
+		}
+		select {
+		case <-ticker.C:
+		case <-p.stop:
+			return false, nil
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		}
 	}
-	p.log.Info("asked the process that runs the pipeline", "tables", len(names))
-	return false, p.awaitResync(ctx, state, names)
 }
 
 // markForResync has the target remember that tables are to be copied; with a slot
@@ -135,7 +163,7 @@ func (p *Pipeline) markForResync(ctx context.Context, state apply.State, names [
 	var tables []apply.TableState
 	for _, name := range names {
 		t := state.Tables[name]
-		t.Phase, t.Reason, t.Hint = apply.Pending, "it was asked for", ""
+		markPending(&t, "it was asked for")
 		tables = append(tables, t)
 	}
 	crash.At("resync-mark")
@@ -184,7 +212,8 @@ func (p *Pipeline) startOver(ctx context.Context, state apply.State, keep bool) 
 	state.Pipeline.Watermark, state.Pipeline.GivenUp = 0, true
 	var tables []apply.TableState
 	for _, t := range state.Tables {
-		t.Phase, t.Reason, t.TruncatedAt = apply.Pending, "the slot was given up", change.Position{}
+		markPending(&t, "the slot was given up")
+		t.TruncatedAt = change.Position{}
 		tables = append(tables, t)
 	}
 	p.log.Info("the slot is given up; all tables are copied anew by the next run", "slot", state.Pipeline.Slot)
@@ -220,38 +249,6 @@ func (a *attempt) dropSlot(ctx context.Context) error {
 		"on_limit is drop_slot: the next `pgsluice run` makes a new slot and copies all tables anew")
 }
 
-// resyncPatience is how long a running process has to take a request up.
-const resyncPatience = time.Minute
-
-// awaitResync returns when tables that were asked for are where the others are.
-func (p *Pipeline) awaitResync(ctx context.Context, before apply.State, names []string) error {
-	ticker := time.NewTicker(claimEvery)
-	defer ticker.Stop()
-	taken := map[string]bool{} // those that are, or have been, on their way
-	for asked := time.Now(); ; {
-		now, err := p.target.Recall(ctx, p.config.Name)
-		if err != nil {
-			return err
-		}
-		left, failed := resyncing(before, now, names, taken)
-		switch {
-		case len(left) == 0 && len(failed) == 0:
-			return nil
-		case len(left) == 0:
-			return fault.Permanent(errors.New(strings.Join(failed, "; ")), "`pgsluice status` says what to do")
-		case len(taken) < len(names) && time.Since(asked) > resyncPatience:
-			return fault.Permanent(fmt.Errorf("the process that runs pipeline %s has not taken the request up", p.config.Name), "see its log; stop it, and resync again")
-		}
-		select {
-		case <-ticker.C:
-		case <-p.stop:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
 // resyncing gives those of the tables that are not where the others are yet, and those
 // that failed, with the reason; taken are all that have been seen on their way.
 func resyncing(before, now apply.State, names []string, taken map[string]bool) (left, failed []string) {
@@ -261,7 +258,7 @@ func resyncing(before, now apply.State, names []string, taken map[string]bool) (
 			taken[name] = true
 		}
 		switch {
-		case taken[name] && t.Phase == apply.Failed:
+		case t.Left, taken[name] && t.Phase == apply.Failed:
 			failed = append(failed, name+": "+t.Reason)
 		case !taken[name] || t.Phase != apply.Streaming:
 			left = append(left, name)

@@ -26,8 +26,8 @@ func (a *attempt) createSlot(ctx context.Context, conn walsender, name string, t
 		return replication.Point{}, err
 	case system.Identifier != a.system.Identifier, system.Timeline != a.system.Timeline:
 		// A DSN of several hosts can lead elsewhere than to who is streamed from.
-		return replication.Point{}, fault.Retry(fmt.Errorf("a connection leads to system %s on timeline %d, and the one before it to system %s on timeline %d",
-			system.Identifier, system.Timeline, a.system.Identifier, a.system.Timeline))
+		return replication.Point{}, fault.Advise(fault.Retry(fmt.Errorf("a connection leads to system %s on timeline %d, and the one before it to system %s on timeline %d",
+			system.Identifier, system.Timeline, a.system.Identifier, a.system.Timeline)), "where the source's DSN names several hosts, add target_session_attrs=read-write")
 	}
 	made := make(chan struct{})
 	var attending stdsync.WaitGroup

@@ -20,11 +20,11 @@ var errCaughtUp = errors.New("caught up")
 // stream follows the slot until the LSN, or until told to stop.
 func (a *attempt) stream(ctx context.Context, until change.LSN) error {
 	p := a.p
-	if until != 0 && a.pipeline.Watermark >= until && !a.joins() {
-		return nil
-	}
 	if err := a.markStreaming(ctx); err != nil {
 		return err
+	}
+	if until != 0 && a.pipeline.Watermark >= until && !a.joins() {
+		return nil
 	}
 	binary := a.catalog.Version >= 140000
 	for _, t := range a.tables {

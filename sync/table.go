@@ -245,6 +245,10 @@ func (t *table) toCopy() bool {
 // remembered.
 func (p *Pipeline) park(t *table, err error) {
 	t.fail(err)
+	p.sayFailed(t, err)
+}
+
+func (p *Pipeline) sayFailed(t *table, err error) {
 	p.countError(err)
 	p.log.Error("a table failed; the others go on", "table", t.name, "error", err, "hint", remedy(err))
 }
@@ -264,9 +268,15 @@ func markFailed(s *apply.TableState, err error) {
 	s.Reason, s.Hint = err.Error(), remedy(err)
 }
 
+// markPending records in a state why the table is to be copied anew.
+func markPending(s *apply.TableState, why string) {
+	s.Phase, s.Reason, s.Hint, s.FailedAt = apply.Pending, why, "", time.Time{}
+}
+
 // markLeft records in a state that the table is not the pipeline's any more.
 func markLeft(s *apply.TableState, why string) {
-	s.Phase, s.Reason, s.Left = apply.Pending, why, true
+	markPending(s, why)
+	s.Left = true
 }
 
 // remedy is what to do about a table that failed. What a value can be made to is

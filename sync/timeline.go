@@ -85,8 +85,8 @@ func (a *attempt) ahead(ctx context.Context, at change.LSN) (ahead []apply.Table
 		if !is {
 			continue
 		}
-		t.Phase, t.Done, t.Since, t.Horizon = apply.Pending, nil, 0, 0
-		t.TruncatedAt, t.Reason = change.Position{}, "it is ahead of what the source has after a failover"
+		markPending(&t, "it is ahead of what the source has after a failover")
+		t.Done, t.Since, t.Horizon, t.TruncatedAt = nil, 0, 0, change.Position{}
 		if !a.p.config.Copy {
 			t.Phase, t.Hint = apply.Failed, copyIsOff
 		}

@@ -232,5 +232,8 @@ func (a *attempt) existing(again bool) apply.Existing {
 	case again:
 		return apply.Truncate
 	}
+	if config.Existing == apply.Keep {
+		return apply.Append
+	}
 	return config.Existing
 }

@@ -51,7 +51,7 @@ func (l *applyLoop) act(turn turn) (moved bool) {
 		return true
 	case leaves:
 		l.p.log.Warn("the table is copied anew; the others go on", "table", t.name, "why", turn.why)
-		t.state.Phase, t.state.Reason = apply.Pending, turn.why
+		markPending(&t.state, turn.why)
 		return true
 	case departs:
 		l.p.log.Info("the table has left the pipeline; the target's stays as it is", "table", t.name, "target", t.target, "why", turn.why)
@@ -146,7 +146,7 @@ func (l *applyLoop) reshape(ctx context.Context, t *table, to *apply.Table) erro
 
 // again has a table copied anew.
 func (l *applyLoop) again(t *table, why string) {
-	t.state.Phase, t.state.Reason = apply.Pending, why
+	markPending(&t.state, why)
 	l.exchange.recopy(t, why)
 }
 

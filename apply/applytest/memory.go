@@ -176,13 +176,13 @@ func (m *Memory) Prepare(ctx context.Context, table *apply.Table, existing apply
 	defer m.mu.Unlock()
 	rel := table.Relation
 	t := m.tables[table.Name]
-	if t == nil || t.isAnew(rel, existing) {
+	if anew := t != nil && t.isAnew(rel, existing); t == nil || anew {
 		if m.tables == nil {
 			m.tables = map[string]*memoryTable{}
 		}
 		t = &memoryTable{columns: slices.Clone(rel.Columns), key: keyNames(rel), rows: map[string]*memoryRow{}}
 		m.tables[table.Name] = t
-		return true, nil
+		return !anew, nil
 	}
 	if err := t.adopt(rel); err != nil {
 		return false, fault.Precondition(fmt.Errorf("prepare %s: %w", table.Name, err), "choose another table")
@@ -216,12 +216,10 @@ func (m *Memory) Prepare(ctx context.Context, table *apply.Table, existing apply
 	return false, nil
 }
 
-// isAnew says that a table, which Prepare made like all that are here, was made for
-// other columns, and that no row has come to it.
+// isAnew says that a table, which Prepare made like all that are here, does not fit,
+// and that no row has come to it.
 func (t *memoryTable) isAnew(r *change.Relation, existing apply.Existing) bool {
-	fits := t.adopt(r) == nil && len(t.columns) == len(r.Columns) &&
-		!slices.ContainsFunc(r.Columns, func(c change.Column) bool { return t.column(c.Name) == nil })
-	return !fits && len(t.rows) == 0 && (existing == apply.Refuse || existing == apply.Truncate)
+	return t.adopt(r) != nil && len(t.rows) == 0 && existing.BeforeCopy()
 }
 
 func keyNames(r *change.Relation) []string {

@@ -98,24 +98,22 @@ func prepareMisfit(t *testing.T, b *bench) {
 }
 
 func prepareAnew(t *testing.T, b *bench) {
-	b.prepare(t, b.table(0, "t", 1, "#id", "s", "#number"), apply.Refuse, 0)
-	for _, table := range []*apply.Table{
-		b.table(0, "t", 1, "#id", "s", "number"), // another type
-		b.table(0, "t", 1, "#id", "number"),      // a column fewer
-	} {
+	types := []string{"number", "#number"}
+	b.prepare(t, b.table(0, "t", 1, "#id", types[1]), apply.Refuse, 0)
+	var table *apply.Table
+	for n, existing := range []apply.Existing{apply.Refuse, apply.Append, apply.Truncate} {
 		b.reopen(t)
-		if !b.prepare(t, table, apply.Refuse, 0) {
-			t.Error("a table that was made for other columns, and is empty, was not made anew")
+		table = b.table(0, "t", 1, "#id", types[n%2])
+		if b.prepare(t, table, existing, 0) {
+			t.Error("there was no such table before")
 		}
-		if b.prepare(t, table, apply.Refuse, 0) {
-			t.Error("and then it was made once more")
-		}
+		b.expect(t, table)
 	}
-	table := b.table(0, "t", 1, "#id", "number")
-	b.prepare(t, table, apply.Refuse, 0)
 	b.apply(t, batchOf(t, table, Inserted(table, At(1, 1), 1, "one")))
-	if _, err := b.target.Prepare(b.ctx, b.table(0, "t", 1, "#id", "#number"), apply.Refuse, 0); err == nil {
-		t.Error("a table with a row was not refused")
+	for _, existing := range []apply.Existing{apply.Refuse, apply.Append} {
+		if _, err := b.target.Prepare(b.ctx, b.table(0, "t", 1, "#id", types[1]), existing, 0); err == nil {
+			t.Error("a table with a row was not refused")
+		}
 	}
 	b.expect(t, table, []string{"1", "one"})
 }

@@ -77,18 +77,17 @@ func (t *Target) meet(ctx context.Context, p *plan, existing apply.Existing) (f 
 	return f, missing, false, err
 }
 
-// anew says that a table was made by the pipeline for other columns, and that no row
-// has come to it.
+// anew says that a table does not fit, was made by the pipeline, for other columns,
+// and that no row has come to it.
 func (t *Target) anew(ctx context.Context, p *plan, f *found, existing apply.Existing) (bool, error) {
-	if f == nil || t.opts.Pipeline == "" || f.comment != apply.MadeBy(t.opts.Pipeline) || existing != apply.Refuse && existing != apply.Truncate {
+	if f == nil || t.opts.Pipeline == "" || f.comment != apply.MadeBy(t.opts.Pipeline) || !existing.BeforeCopy() {
 		return false, nil
 	}
 	like, err := t.newPlan(p.table)
 	if err != nil {
 		return false, err
 	}
-	missing, unfit := like.adopt(f, t.version)
-	if unfit == nil && len(missing) == 0 && len(f.columns) == len(p.specs)+2 { // the version's and the tombstone's
+	if _, unfit := like.adopt(f, t.version); unfit == nil {
 		return false, nil
 	}
 	return t.isEmpty(ctx, p)

@@ -31,6 +31,7 @@ func (t *Target) prepare(ctx context.Context, p *plan, existing apply.Existing, 
 		return false, err
 	}
 	if anew {
+		t.log.Info("the table that is there was made for other columns, and is empty: it is made anew", "table", p.name)
 		if err := t.statements.Exec(ctx, dropTable(p.name)); err != nil {
 			return false, err
 		}
@@ -39,7 +40,7 @@ func (t *Target) prepare(ctx context.Context, p *plan, existing apply.Existing, 
 		if err := t.createDatabase(ctx); err != nil {
 			return false, err
 		}
-		return true, t.statements.Exec(ctx, p.createTable(t.tableEnd()))
+		return !anew, t.statements.Exec(ctx, p.createTable(t.tableEnd()))
 	}
 	empty, err := t.makeRoom(ctx, p, existing, copiedAt)
 	if err != nil {

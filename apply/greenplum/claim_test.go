@@ -6,6 +6,7 @@ import (
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/apply/applytest"
+	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
@@ -87,6 +88,25 @@ func TestAnOlderProcessWritesNothingMore(t *testing.T) {
 		got := query(t, dsn, "SELECT string_agg(id::text, ' ' ORDER BY id), (SELECT watermark FROM pgsluice.pipelines) FROM items")
 		if got[0][0] != "1 2 3 4" || got[0][1] != "0/1E" {
 			t.Errorf("the table holds %v", got)
+		}
+	})
+}
+
+// Two processes take turns: who has stood by goes on, and the other does not.
+func TestAProcessThatStoodByTakesUpAgain(t *testing.T) {
+	onEveryServer(t, func(t *testing.T, dsn string) {
+		ctx := t.Context()
+		processes := []*Target{open(t, dsn, nil), open(t, dsn, nil)}
+		for turn := range 5 {
+			works, stands := processes[turn%2], processes[1-turn%2]
+			_, err := works.Recall(ctx, "shop")
+			must(t, err)
+			must(t, works.Remember(ctx, apply.PipelineState{Name: "shop", Watermark: change.LSN(turn + 1)}))
+			if turn > 0 {
+				if err := stands.Remember(ctx, apply.PipelineState{Name: "shop", Watermark: 100}); !errors.Is(err, errTaken) {
+					t.Errorf("turn %d: the other: %v", turn, err)
+				}
+			}
 		}
 	})
 }

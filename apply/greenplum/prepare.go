@@ -27,7 +27,10 @@ func (t *Target) Prepare(ctx context.Context, table *apply.Table, existing apply
 		if w.refused != nil {
 			return w.refused
 		}
-		created = w.found == nil
+		created = w.found == nil && !w.anew
+		if w.anew {
+			t.log.Info("the table that is there was made for other columns, and is empty: it is made anew", "table", p.quoted)
+		}
 		return t.work(ctx, conn, p, w)
 	})
 	if err != nil {
@@ -40,6 +43,7 @@ func (t *Target) Prepare(ctx context.Context, table *apply.Table, existing apply
 // works are what Prepare has to do.
 type works struct {
 	found      *found // nil where there is no table
+	anew       bool   // there is one, to be made anew
 	statements []statement
 	// refused is why the rows that are there stand in the way.
 	refused error
@@ -66,7 +70,7 @@ func (t *Target) survey(ctx context.Context, conn *pgx.Conn, p *plan, existing a
 		return nil, err
 	}
 	if anew {
-		w.found = nil
+		w.found, w.anew = nil, true
 		w.add("DROP TABLE " + p.quoted)
 	}
 	if w.found != nil {
@@ -83,15 +87,14 @@ func (t *Target) survey(ctx context.Context, conn *pgx.Conn, p *plan, existing a
 	return w, err
 }
 
-// anew says that a table was made by the pipeline for other columns, and that no row
-// has come to it.
+// anew says that a table does not fit, was made by the pipeline, for other columns,
+// and that no row has come to it.
 func (t *Target) anew(ctx context.Context, conn *pgx.Conn, p *plan, f *found, existing apply.Existing) (bool, error) {
-	if f == nil || f.comment != apply.MadeBy(t.opts.Pipeline) || existing != apply.Refuse && existing != apply.Truncate {
+	if f == nil || f.comment != apply.MadeBy(t.opts.Pipeline) || !existing.BeforeCopy() {
 		return false, nil
 	}
 	like := *p
-	a, unfit := like.adopt(t.server, f)
-	if unfit == nil && len(a.missing)+len(a.loosened) == 0 && len(f.order) == len(p.columns) {
+	if _, unfit := like.adopt(t.server, f); unfit == nil {
 		return false, nil
 	}
 	return isEmpty(ctx, conn, p.quoted)
@@ -166,7 +169,7 @@ func (w *works) makeRoom(p *plan, existing apply.Existing, empty bool) bool {
 			w.refused = fault.Precondition(errMixed, "TRUNCATE TABLE "+p.quoted+";  -- or remove this pipeline's rows only, and start pgsluice again with load.existing: append")
 		}
 		w.own.joined = false
-	case apply.Keep, apply.DiscardOlder:
+	case apply.Keep, apply.Append, apply.DiscardOlder:
 	}
 	return empty
 }

@@ -64,11 +64,15 @@ func (t *Target) Recall(ctx context.Context, pipeline string) (apply.State, erro
 }
 
 // recall reads who the owner is before it reads the rest: what is committed in
-// between moves the turn on, and makes taking the pipeline up fail.
+// between moves the turn on, and makes taking the pipeline up fail. Who was the owner
+// once, and finds another, has stood by meanwhile, and takes it up again.
 func (t *Target) recall(ctx context.Context, conn *pgx.Conn, pipeline string) (s apply.State, err error) {
-	if pipeline == t.opts.Pipeline && t.me() == "" {
+	if pipeline == t.opts.Pipeline {
 		if err := t.see(ctx, conn); err != nil {
 			return s, err
+		}
+		if t.claim.owner != t.me() {
+			t.setOwner("")
 		}
 	}
 	var state *string

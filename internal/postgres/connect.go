@@ -79,6 +79,9 @@ func sessionSQL() string {
 	settings["standard_conforming_strings"] = "on"
 	// A policy that hides rows is an error and not fewer rows.
 	settings["row_security"] = "off"
+	// Locks of a process that is gone with its machine, the claim above all, are not
+	// held for hours.
+	settings["tcp_keepalives_idle"], settings["tcp_keepalives_interval"], settings["tcp_keepalives_count"] = "10", "5", "4"
 	// From PostgreSQL 18 on a warning is all that tells of a publication that is gone.
 	settings["client_min_messages"] = "warning"
 	names := make([]string, 0, len(settings))
