@@ -27,6 +27,10 @@ KILLS ?= 52
 HISTORIES ?= 20000
 # How long the soak lasts: FOR where it was given, or else less than anybody would ask for.
 SOAK := $(if $(filter file,$(origin FOR)),2m,$(FOR))
+# What a program says of itself with --version, and where it is to run.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS := -X main.version=$(VERSION)
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 # The PostgreSQL majors of test-matrix.
 MAJORS ?= 12,13,14,15,16,17,18
 
@@ -51,7 +55,14 @@ engines-all: engines $(engines_dir)/matrix/$(stamp) ## get the other PostgreSQL 
 
 .PHONY: build
 build: ## build bin/pgsluice (static) and bin/pgsluice-engine
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/pgsluice ./cmd/pgsluice-engine
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/pgsluice ./cmd/pgsluice-engine
+
+.PHONY: release
+release: ## build static programs for each of PLATFORMS, and the manual pages, into bin/release
+	@set -e; for platform in $(PLATFORMS); do \
+	os=$${platform%/*} arch=$${platform#*/}; echo "bin/release/pgsluice-$$os-$$arch"; \
+	CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags "-s -w $(LDFLAGS)" -o bin/release/pgsluice-$$os-$$arch ./cmd/pgsluice; done
+	$(GO) run ./cmd/pgsluice man bin/release/man
 
 .PHONY: engine
 engine: ## build bin/pgsluice-engine alone, which is what the tests need

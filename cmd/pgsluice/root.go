@@ -31,6 +31,7 @@ follows logical replication and applies inserts, updates and deletes in batches.
 
 Exit status: 0 done, 1 failed, 2 usage or configuration, 3 a precondition is not met,
 4 verify found differences.`,
+		Version:      versionText(),
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			*started = true
@@ -43,7 +44,7 @@ Exit status: 0 done, 1 failed, 2 usage or configuration, 3 a precondition is not
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "text", "text or json")
 	root.PersistentFlags().StringVar(&a.logLevel, "log-level", "info", "debug, info, warn or error")
-	root.AddCommand(a.demo(), a.check(), a.plan(), a.load(), a.run(), a.resync(), a.verify(), a.status(), a.drop())
+	root.AddCommand(a.demo(), a.check(), a.plan(), a.load(), a.run(), a.resync(), a.verify(), a.status(), a.drop(), a.man())
 	return root
 }
 
