@@ -38,11 +38,20 @@ func (c simClaim) Try(ctx context.Context) (mine bool, err error) {
 	return mine && err == nil, err
 }
 
-// Wait ends early when the connection does. Nobody makes requests here.
-func (c simClaim) Wait(ctx context.Context, patience time.Duration) (string, error) {
+// Wait ends early when the connection does, or with a request.
+func (c simClaim) Wait(ctx context.Context, patience time.Duration) (request string, err error) {
 	for end := time.Now().Add(patience); time.Now().Before(end); {
 		if !c.Alive() {
 			return "", errCut
+		}
+		_ = c.locked(func() error {
+			if asked := c.asked[c.slot]; len(asked) > 0 {
+				request, c.asked[c.slot] = asked[0], asked[1:]
+			}
+			return nil
+		})
+		if request != "" {
+			return request, nil
 		}
 		if err := pause.For(ctx, 100*time.Millisecond); err != nil {
 			return "", err
@@ -51,7 +60,12 @@ func (c simClaim) Wait(ctx context.Context, patience time.Duration) (string, err
 	return "", c.ask(ctx, "wait for requests", func() error { return nil })
 }
 
-func (c simClaim) Ask(context.Context, string) error { return nil }
+func (c simClaim) Ask(ctx context.Context, request string) error {
+	return c.ask(ctx, "ask who has the claim", func() error {
+		c.asked[c.slot] = append(c.asked[c.slot], request)
+		return nil
+	})
+}
 
 func (c simClaim) Slot(ctx context.Context, name string) (slot *replication.Slot, err error) {
 	err = c.ask(ctx, "ask what the slot keeps", func() error {

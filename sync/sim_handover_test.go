@@ -81,6 +81,39 @@ func TestAResyncThatIsOvertakenWaitsForWhatItAskedFor(t *testing.T) {
 	})
 }
 
+// A process that was asked for a resync ends before it is done: who has asked does it.
+func TestAResyncGoesOnWhenWhoWasAskedEnds(t *testing.T) {
+	for _, when := range []string{"ask who has the claim", "begin to create a slot", "copy a chunk"} {
+		t.Run(when, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, w := scripted("first", "second")
+				h.catchUp(1)
+				before := h.recall().Tables["public.first"].CopiedAt
+				var asked *Pipeline
+				var stopped stdsync.Once
+				h.at = func(what string) {
+					if what == when {
+						stopped.Do(asked.Stop)
+					}
+				}
+				asked = h.pipeline(w.s)
+				ended := h.runs(t, asked)
+				h.eventually("somebody has the claim", func() bool { return asked.Progress().Stage == Syncing })
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+				defer cancel()
+				if err := h.pipeline(w.s).Resync(ctx, []string{"public.first"}); err != nil {
+					t.Error(err)
+				}
+				ended(func() {})
+				if is := h.recall().Tables["public.first"]; is.CopiedAt == before || is.Phase != apply.Streaming {
+					t.Errorf("the table is %s, copied at %s, as before at %s", is.Phase, is.CopiedAt, before)
+				}
+				h.right(t)
+			})
+		})
+	}
+}
+
 // A process that reads its configuration again stays the one that works, also where
 // the new one cannot be begun; on another source it has to have another claim.
 func TestAReloadHandsTheClaimOn(t *testing.T) {

@@ -47,6 +47,7 @@ type simSource struct {
 	snapshots map[string]change.LSN
 	conns     map[*simConn]bool
 	claims    map[string]*simConn
+	asked     map[string][]string // of who has a claim
 	simTimelines
 }
 
@@ -101,7 +102,7 @@ func newSimSource(version int) *simSource {
 	return &simSource{
 		version: version, end: 0x1000, changed: make(chan struct{}), xid: 700, oid: 16384, moments: []simMoment{{tables: map[uint32]*simTable{}}},
 		attnums: map[uint32]int16{}, files: map[uint32]uint32{}, emptied: map[uint32]change.LSN{}, born: map[string]change.LSN{},
-		slots: map[string]*simSlot{}, published: map[string]map[uint32]bool{}, snapshots: map[string]change.LSN{}, conns: map[*simConn]bool{}, claims: map[string]*simConn{},
+		slots: map[string]*simSlot{}, published: map[string]map[uint32]bool{}, snapshots: map[string]change.LSN{}, conns: map[*simConn]bool{}, claims: map[string]*simConn{}, asked: map[string][]string{},
 		simTimelines: simTimelines{timeline: 1, left: map[int32]change.LSN{}, standing: 0x2000},
 	}
 }
