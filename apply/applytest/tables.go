@@ -98,24 +98,28 @@ func prepareMisfit(t *testing.T, b *bench) {
 }
 
 func prepareAnew(t *testing.T, b *bench) {
-	types := []string{"number", "#number"}
-	b.prepare(t, b.table(0, "t", 1, "#id", types[1]), apply.Refuse, 0)
-	var table *apply.Table
 	for n, existing := range []apply.Existing{apply.Refuse, apply.Append, apply.Truncate} {
+		of := func(name string, columns ...string) *apply.Table {
+			return b.table(n, fmt.Sprint(name, n), 1, columns...)
+		}
+		b.prepare(t, of("empty", "#id", "#v"), apply.Refuse, 0)
 		b.reopen(t)
-		table = b.table(0, "t", 1, "#id", types[n%2])
+		table := of("empty", "#id", "v")
 		if b.prepare(t, table, existing, 0) {
 			t.Error("there was no such table before")
 		}
-		b.expect(t, table)
-	}
-	b.apply(t, batchOf(t, table, Inserted(table, At(1, 1), 1, "one")))
-	for _, existing := range []apply.Existing{apply.Refuse, apply.Append} {
-		if _, err := b.target.Prepare(b.ctx, b.table(0, "t", 1, "#id", types[1]), existing, 0); err == nil {
+		b.apply(t, batchOf(t, table, Inserted(table, At(1, 1), 1, "one")))
+		b.expect(t, table, []string{"1", "one"})
+
+		full := of("full", "#id", "#v")
+		b.prepare(t, full, apply.Refuse, 0)
+		b.apply(t, batchOf(t, full, Inserted(full, At(1, 1), 1, 7)))
+		if _, err := b.target.Prepare(b.ctx, of("full", "#id", "v"), existing, 0); err == nil {
 			t.Error("a table with a row was not refused")
 		}
+		b.prepare(t, full, apply.Keep, 0)
+		b.expect(t, full, []string{"1", "7"})
 	}
-	b.expect(t, table, []string{"1", "one"})
 }
 
 func loadManyBlocks(t *testing.T, b *bench) {
