@@ -1,5 +1,11 @@
 package apply
 
+// What a check says of a table that a copy makes.
+const (
+	SeenNew  = "the table does not exist yet"
+	SeenAnew = "the table is one that this pipeline has made for other columns, and is empty: it is dropped and made anew"
+)
+
 // MadeBy is the comment of a target's table that a pipeline has made. A process that
 // is killed between making a table and remembering it leaves it behind; by the comment
 // [Target.Prepare] knows it for one that nobody misses as long as it holds nothing.

@@ -86,6 +86,7 @@ func TestAConnectionThatBreaksIsMadeAnew(t *testing.T) {
 // what is sent ends before it: who waits for the one must not wait for the other.
 func TestTheLogThatIsWaitedForIsSent(t *testing.T) {
 	onEveryMajor(t, 12, func(s *scene) {
+		s.ownSource(nil) // nobody else may write for a moment
 		catalog, err := snapshot.NewCatalog(s.ctx, s.source)
 		if err != nil {
 			s.Fatal(err)

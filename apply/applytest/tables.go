@@ -2,11 +2,13 @@ package applytest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/change"
+	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
 // awkward is a table whose names need every kind of quoting.
@@ -105,6 +107,12 @@ func prepareAnew(t *testing.T, b *bench) {
 		b.prepare(t, of("empty", "#id", "#v"), apply.Refuse, 0)
 		b.reopen(t)
 		table := of("empty", "#id", "v")
+		if inspector, ok := b.target.(apply.Inspector); ok {
+			found, err := inspector.Check(b.ctx, []*apply.Table{table}, existing)
+			if err != nil || !slices.ContainsFunc(found, func(f fault.Finding) bool { return f.Seen == apply.SeenAnew }) {
+				t.Errorf("a check does not say so: %+v, %v", found, err)
+			}
+		}
 		if b.prepare(t, table, existing, 0) {
 			t.Error("there was no such table before")
 		}

@@ -34,7 +34,7 @@ func (t *Target) Check(ctx context.Context, tables []*apply.Table, existing appl
 // apply.CheckTable holds one table against its wishes and what is there of it.
 func (t *Target) checkTable(ctx context.Context, table *apply.Table, existing apply.Existing) (all fault.Findings, err error) {
 	on := t.tableName(table.Name)
-	p, missing, _, err := t.fitted(ctx, table, existing)
+	p, missing, anew, err := t.fitted(ctx, table, existing)
 	if err != nil {
 		if !fault.Unmet(err) && !fault.IsUsage(err) {
 			return nil, err
@@ -47,6 +47,9 @@ func (t *Target) checkTable(ctx context.Context, table *apply.Table, existing ap
 	} else {
 		f, err = t.checkNew(ctx, p)
 	}
+	if anew && f.Level == fault.LevelOK {
+		f.Seen = apply.SeenAnew
+	}
 	if err != nil {
 		return nil, t.failed(ctx, "look at table "+on, err)
 	}
@@ -56,7 +59,7 @@ func (t *Target) checkTable(ctx context.Context, table *apply.Table, existing ap
 // checkNew has the server make a throwaway table out of what the user wishes:
 // which expressions and types it takes is for it to say.
 func (t *Target) checkNew(ctx context.Context, p *plan) (fault.Finding, error) {
-	f := fault.Finding{Check: apply.CheckTable, On: p.name, Seen: "the table does not exist yet"}
+	f := fault.Finding{Check: apply.CheckTable, On: p.name, Seen: apply.SeenNew}
 	w := p.table.Wishes
 	if len(w.Types) == 0 && len(w.Rename) == 0 && len(w.OrderBy) == 0 && w.PartitionBy == "" {
 		return f, nil

@@ -100,7 +100,10 @@ type looked struct {
 // check says whether the table can be had. One that is not there is made for a
 // moment: which names, types and storage it takes is for the server to say.
 func (l *looked) check(ctx context.Context, trial *trial) (fault.Finding, error) {
-	f := fault.Finding{Check: apply.CheckTable, On: l.plan.table.Name, Seen: "the table does not exist yet"}
+	f := fault.Finding{Check: apply.CheckTable, On: l.plan.table.Name, Seen: apply.SeenNew}
+	if l.works.anew {
+		f.Seen = apply.SeenAnew
+	}
 	switch {
 	case l.works.refused != nil:
 		return fault.Refused(apply.CheckTable, l.plan.table.Name, l.works.refused), nil
