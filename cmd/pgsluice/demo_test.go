@@ -91,10 +91,17 @@ func TestDemoEndsEqual(t *testing.T) {
 	if !strings.Contains(out.String(), "are equal") {
 		t.Errorf("no verdict:\n%s", out)
 	}
+	streamed := false // into which tables, so soon, a slow machine decides
 	for _, table := range []string{"audit_log", "customers", "events", "offers", "order_lines", "orders", "products"} {
-		if !regexp.MustCompile(`(?m)^  ` + table + ` +([\d,]+) +([\d,]+) +0 +[\d,]*[1-9][\d,]*$`).MatchString(out.String()) {
-			t.Errorf("table %s: no line with rows, no differences and changes streamed:\n%s", table, out)
+		line := regexp.MustCompile(`(?m)^  ` + table + ` +[\d,]*[1-9][\d,]* +[\d,]*[1-9][\d,]* +0 +([\d,]+)$`).FindStringSubmatch(out.String())
+		if line == nil {
+			t.Errorf("table %s: no line with rows and no differences:\n%s", table, out)
+			continue
 		}
+		streamed = streamed || line[1] != "0"
+	}
+	if !streamed {
+		t.Errorf("no changes:\n%s", out)
 	}
 	if n := len(addresses.FindAllString(errOut.String(), -1)); n < 3 {
 		t.Errorf("%d addresses to look at:\n%s", n, errOut)
