@@ -70,7 +70,9 @@ func (c *copier) run(ctx context.Context) error {
 			continue
 		}
 		wait := pause.next()
-		c.attempt.p.countError(err)
+		if !isChanged(err) { // else nobody is at fault
+			c.attempt.p.countError(err)
+		}
 		c.attempt.p.log.Warn("tables that are to join the stream were not copied; the copy begins again", "tables", len(todo), "error", err, "in", wait)
 		if err := c.attempt.p.rest(ctx, wait); err != nil {
 			return err
