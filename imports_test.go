@@ -57,7 +57,7 @@ var house = map[string]room{
 	},
 	"sync": {
 		ours:   []string{"change", "replication", "snapshot", "apply", "preflight", "internal/postgres"},
-		theirs: []string{"github.com/jackc/pgx/v5", "golang.org/x/sync/errgroup"},
+		theirs: []string{"github.com/jackc/pgx/v5", "github.com/robfig/cron/v3", "golang.org/x/sync/errgroup"},
 		why:    "the conductor must never know a concrete target: a new one may not change it",
 	},
 	"verify": {

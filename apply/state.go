@@ -40,7 +40,26 @@ type PipelineState struct {
 	// GivenUp: the slot was given up, and the pipeline begins again. Only then may
 	// the watermark go back, to 0.
 	GivenUp bool `json:"given_up,omitempty"`
+	// Schedules are the last runs of what is done at times, by its name. A map that
+	// is here is never changed.
+	Schedules map[string]ScheduleRun `json:"schedules,omitempty"`
 }
+
+// ScheduleRun is the last run of something that is done at times.
+type ScheduleRun struct {
+	// Due is when it was, or where it has not run yet, since when it is waited for.
+	Due time.Time `json:"due"`
+	// Begun and Ended are zero where it has not, Point the watermark at its begin.
+	Begun time.Time  `json:"begun,omitzero"`
+	Ended time.Time  `json:"ended,omitzero"`
+	Point change.LSN `json:"point,omitempty"`
+	// Outcome is empty until it has ended.
+	Outcome string `json:"outcome,omitempty"`
+	Failed  bool   `json:"failed,omitempty"`
+}
+
+// UnderWay: it has begun, and not ended.
+func (r ScheduleRun) UnderWay() bool { return !r.Begun.IsZero() && r.Ended.IsZero() }
 
 // Phase is how far a table has come.
 type Phase string

@@ -52,6 +52,9 @@ type Config struct {
 	// tell; 0 means DefaultLookEvery.
 	LookEvery time.Duration
 
+	// Schedule is when tables are copied anew.
+	Schedule []Timetable
+
 	// MaxRetained is how much log the slot may keep the source from removing, in
 	// bytes, 0 for any amount; OnLimit what happens then.
 	MaxRetained int64

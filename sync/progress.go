@@ -31,6 +31,7 @@ type shown struct {
 	watermark change.LSN
 	commit    time.Time
 	applied   int64 // rows of the stream
+	schedules map[string]apply.ScheduleRun
 }
 
 // standing is what is shown of a table's state.
@@ -78,6 +79,7 @@ type Progress struct {
 	Attempts int64
 	Errors   map[string]int64
 	Tables   []TableProgress
+	Schedule []Scheduled
 }
 
 // TableProgress is how far a table is.
@@ -101,7 +103,7 @@ func (p *Pipeline) Progress() Progress {
 		Stage: s.phase, Since: s.since, LastError: s.lastError, LastHint: s.lastHint, Watermark: s.watermark,
 		Lag: p.lag.time(s.phase == Syncing, s.commit), LagBytes: p.lag.bytes(s.watermark), Retained: p.retained.Load(),
 		LastCommit: s.commit, Applied: s.applied, BatchRows: p.batchRows.read(), BatchTimes: p.batchTimes.read(),
-		Attempts: p.attempts.Load(), Errors: p.countedErrors(),
+		Attempts: p.attempts.Load(), Errors: p.countedErrors(), Schedule: p.scheduled(s.schedules),
 	}
 	for i, t := range s.tables {
 		tp := TableProgress{

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/robfig/cron/v3"
+
 	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/apply/applytest"
 	"github.com/pgsluice/pgsluice/change"
@@ -85,6 +87,9 @@ func (h *simHistory) run() {
 		h.exact = &applytest.Transactions{Memory: h.memory}
 	}
 	h.config = h.randomConfig()
+	if h.IntN(4) == 0 {
+		h.config.Schedule = []Timetable{{Spec: "now and then", At: cron.Every(time.Duration(2+h.IntN(30)) * time.Second)}}
+	}
 	w := &simWorkload{Rand: h.Rand, s: h.source, h: h, ddl: []int{0, 3, 10}[h.IntN(3)]}
 	tx := h.source.begin()
 	for i := range 1 + h.IntN(4) {
@@ -280,6 +285,7 @@ func (h *simHistory) breakSource() {
 func (h *simHistory) quiet(w *simWorkload) {
 	w.settle()
 	h.poisonous.Store(false)
+	h.config.Schedule = nil
 	for _, slot := range h.source.slots {
 		slot.busy = time.Time{}
 	}

@@ -130,8 +130,10 @@ func (h *simHistory) runs(t *testing.T, p *Pipeline) (ended func(stop func())) {
 }
 
 // eventually waits until something holds, which is wrong when it never does.
-func (h *simHistory) eventually(what string, holds func() bool) {
-	tick, deadline := time.NewTicker(100*time.Millisecond), time.After(time.Minute)
+func (h *simHistory) eventually(what string, holds func() bool) { h.within(time.Minute, what, holds) }
+
+func (h *simHistory) within(patience time.Duration, what string, holds func() bool) {
+	tick, deadline := time.NewTicker(100*time.Millisecond), time.After(patience)
 	defer tick.Stop()
 	for !holds() {
 		select {

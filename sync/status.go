@@ -27,8 +27,10 @@ type Status struct {
 	LagBytes      int64 `json:"lag_bytes"`
 	RetainedBytes int64 `json:"retained_wal_bytes"`
 	// SourceError is why the source could not be asked.
-	SourceError string             `json:"source_error,omitempty"`
-	Tables      []apply.TableState `json:"tables"`
+	SourceError string `json:"source_error,omitempty"`
+	// Schedules are the last runs of what is done at times.
+	Schedules map[string]apply.ScheduleRun `json:"schedules,omitempty"`
+	Tables    []apply.TableState           `json:"tables"`
 }
 
 // Inspect asks both sides. That the source does not answer is part of the
@@ -39,7 +41,7 @@ func Inspect(ctx context.Context, name, source string, target apply.Target) (Sta
 		return Status{}, err
 	}
 	p := state.Pipeline
-	s := Status{Pipeline: name, Known: state.Known(), Slot: p.Slot, Publication: p.Publication, Tables: []apply.TableState{}}
+	s := Status{Pipeline: name, Known: state.Known(), Slot: p.Slot, Publication: p.Publication, Schedules: p.Schedules, Tables: []apply.TableState{}}
 	for _, t := range state.Tables {
 		s.Tables = append(s.Tables, t)
 	}

@@ -49,6 +49,10 @@ func (a *attempt) stream(ctx context.Context, until change.LSN) error {
 		group.Go(func() error { return g.copier.run(groupCtx) })
 	}
 	group.Go(func() error { return g.watcher.run(groupCtx) })
+	if len(p.config.Schedule) > 0 && until == 0 {
+		s := &scheduler{attempt: a, perform: g.exchange.perform, asked: map[string]bool{}}
+		group.Go(func() error { return s.run(groupCtx) })
+	}
 	// The batch in hand is finished when the gather loop fails; its context is
 	// not the group's.
 	group.Go(func() error { return newApplyLoop(a, g.exchange).run(ctx, groupCtx.Done()) })

@@ -260,7 +260,7 @@ func (t *table) fail(err error) {
 
 // markFailed records in a state why the table stands still.
 func markFailed(s *apply.TableState, err error) {
-	s.Phase, s.FailedAt = apply.Failed, time.Now().UTC()
+	s.Phase, s.FailedAt = apply.Failed, time.Now().UTC().Round(time.Millisecond)
 	var of *apply.TableError
 	if errors.As(err, &of) {
 		err = of.Err

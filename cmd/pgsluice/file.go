@@ -57,6 +57,10 @@ type file struct {
 		Key  text `yaml:"key"`
 	} `yaml:"listen_tls"`
 	ReadyLag duration `yaml:"ready_lag"`
+	Schedule struct {
+		Resync text            `yaml:"resync"`
+		Tables map[string]text `yaml:"tables"`
+	} `yaml:"schedule"`
 }
 
 func readFile(path string) (*file, error) {

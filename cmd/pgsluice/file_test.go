@@ -94,6 +94,13 @@ func TestAFlagWinsOverTheFile(t *testing.T) {
 	}
 }
 
+func TestTheSchedule(t *testing.T) {
+	s, err := settingsOf(t, minimal+"schedule: {resync: CRON_TZ=Asia/Tokyo 0 3 * * 0, tables: {'public.\"Odd Name\"': '@daily'}}\n", flags{flush: -1})
+	if err != nil || len(s.Schedule) != 2 || s.Schedule[0].What() != "resync" || s.Schedule[1].What() != `resync public."Odd Name"` || s.Schedule[0].Spec != "CRON_TZ=Asia/Tokyo 0 3 * * 0" {
+		t.Errorf("%+v, %v", s.Schedule, err)
+	}
+}
+
 func TestMistakesAreNamedWithTheirLine(t *testing.T) {
 	cases := []mistake{
 		{"an unknown key", minimal + "nmae: x\n", `line 6: unknown key "nmae"`},
@@ -119,6 +126,10 @@ func TestMistakesAreNamedWithTheirLine(t *testing.T) {
 		{"a bad policy", minimal + "on_unrepresentable: ignore\n", "on_unrepresentable"},
 		{"a bad operation", minimal + "stream: {operations: [upsert]}\n", `"upsert" is none of`},
 		{"a template without the table", strings.Replace(minimal, "target: {", `target: {table: fixed, `, 1), "{table}"},
+		{"a bad time", minimal + "schedule: {resync: sometimes}\n", "schedule"},
+		{"a bad time of a table", minimal + "schedule: {tables: {public.orders: 99 * * * *}}\n", "schedule"},
+		{"a time of several tables", minimal + "schedule: {tables: {public.*: \"@daily\"}}\n", "public.*"},
+		{"a time without a copy", minimal + "load: {copy: false}\nschedule: {resync: \"@daily\"}\n", "load.copy is false"},
 		{"several problems at once", "name: My Shop\ntables: [orders]\n", "the schema is missing"},
 	}
 	refuses(t, cases)

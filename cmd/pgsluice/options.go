@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -222,6 +223,24 @@ func fillYears(s *settings, c *file, p *problems) {
 		p.addf("on_limit is given without max_retained_wal, the limit it is about")
 	}
 	s.OnLimit = limit
+	if c.Schedule.Resync.set {
+		t, err := sync.ParseTimetable(c.Schedule.Resync.value, "")
+		p.add(err)
+		s.Schedule = append(s.Schedule, t)
+	}
+	for _, table := range slices.Sorted(maps.Keys(c.Schedule.Tables)) {
+		names, err := exactNames([]string{table})
+		if err != nil {
+			p.addf("schedule.tables: %s is not the name of one table", table)
+			continue
+		}
+		t, err := sync.ParseTimetable(c.Schedule.Tables[table].value, names[0])
+		p.add(err)
+		s.Schedule = append(s.Schedule, t)
+	}
+	if len(s.Schedule) > 0 && !c.Load.Copy.or(true) {
+		p.addf("schedule copies tables anew, and load.copy is false")
+	}
 	s.SpoolDir = c.SpoolDir.value
 	if dir := s.SpoolDir; dir != "" {
 		if at, err := os.Stat(dir); err != nil || !at.IsDir() {

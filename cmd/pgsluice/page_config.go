@@ -54,6 +54,13 @@ func (s *settings) shown() []status.Setting {
 		add("max_retained_wal", bytesText(s.MaxRetained))
 		add("on_limit", map[sync.OnLimit]string{sync.LimitWarns: "warn", sync.LimitStops: "stop", sync.LimitDropsSlot: "drop_slot"}[s.OnLimit])
 	}
+	for _, t := range s.Schedule {
+		key := "schedule.resync"
+		if t.Table != "" {
+			key = "schedule.tables " + t.Table
+		}
+		add(key, t.Spec)
+	}
 	add("spool_dir", s.SpoolDir)
 	add("listen", s.Page.Listen)
 	add("listen_auth.user", s.Page.Auth.User)

@@ -237,6 +237,7 @@ spool_dir: `+dir+`
 listen: 127.0.0.1:1
 listen_auth: {user: ops, password: s3cret}
 listen_tls: {cert: `+filepath.Join(dir, "c")+`, key: k}
+schedule: {resync: "@daily", tables: {public.a: "@hourly"}}
 `, flags{flush: -1})
 	if err != nil {
 		t.Fatal(err)
@@ -249,6 +250,7 @@ listen_tls: {cert: `+filepath.Join(dir, "c")+`, key: k}
 		}
 	}
 	shown["stream.max_parts_per_second"] = "is ClickHouse's"
+	shown["schedule.tables"] = shown["schedule.tables public.a"]
 	for _, hidden := range hiddenKeys {
 		shown[hidden] = "is hidden"
 	}

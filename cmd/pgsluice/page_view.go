@@ -41,6 +41,9 @@ func take(v *status.Pipeline, p sync.Progress) {
 	v.Attempts, v.Errors, v.Applied = p.Attempts, p.Errors, p.Applied
 	v.BatchRows, v.BatchSeconds = histogram(p.BatchRows, 1), histogram(p.BatchTimes, float64(time.Second))
 	v.Batches = int64(v.BatchRows.Count())
+	for _, s := range p.Schedule {
+		v.Schedule = append(v.Schedule, scheduled(s))
+	}
 	for _, t := range p.Tables {
 		v.Loaded += t.Rows
 		v.Tables = append(v.Tables, status.Table{
@@ -49,6 +52,17 @@ func take(v *status.Pipeline, p sync.Progress) {
 			Reason: t.Reason, Hint: t.Hint,
 		})
 	}
+}
+
+func scheduled(s sync.Scheduled) status.Schedule {
+	v := status.Schedule{What: s.What, At: s.Spec, Next: s.Next, Last: s.Last.Begun, Failed: s.Last.Failed, Outcome: s.Last.Outcome}
+	switch {
+	case s.Last.UnderWay():
+		v.Outcome = "under way"
+	case !s.Last.Ended.IsZero():
+		v.Took = s.Last.Ended.Sub(s.Last.Begun)
+	}
+	return v
 }
 
 // histogram is one of sizes that are counted in a unit.

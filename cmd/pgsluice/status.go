@@ -4,10 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/pgsluice/pgsluice/apply"
 	"github.com/pgsluice/pgsluice/sync"
 )
 
@@ -59,6 +63,18 @@ Exit status: 0 done, 1 failed, 2 usage or configuration, 3 a precondition is not
 	return c
 }
 
+// runText says how a scheduled run went, or goes.
+func runText(r apply.ScheduleRun) string {
+	switch began := r.Begun.Local().Format(time.DateTime); {
+	case r.Begun.IsZero():
+		return "has not run yet"
+	case r.UnderWay():
+		return "under way since " + began
+	default:
+		return fmt.Sprintf("%s: %s, in %s", began, r.Outcome, r.Ended.Sub(r.Begun).Round(time.Millisecond))
+	}
+}
+
 func printStatus(out io.Writer, s sync.Status) {
 	if !s.Known {
 		fmt.Fprintf(out, "%s: the target knows no pipeline of this name\n", s.Pipeline)
@@ -88,6 +104,9 @@ func printStatus(out io.Writer, s sync.Status) {
 	}
 	if s.Watermark != "" {
 		fmt.Fprintf(w, "watermark\t%s\n", s.Watermark)
+	}
+	for _, what := range slices.Sorted(maps.Keys(s.Schedules)) {
+		fmt.Fprintf(w, "scheduled %s\t%s\n", what, runText(s.Schedules[what]))
 	}
 	_ = w.Flush()
 	fmt.Fprintln(out)
