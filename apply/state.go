@@ -49,7 +49,8 @@ type PipelineState struct {
 type ScheduleRun struct {
 	// Due is when it was, or where it has not run yet, since when it is waited for.
 	Due time.Time `json:"due"`
-	// Begun and Ended are zero where it has not, Point the watermark at its begin.
+	// Begun and Ended are zero where it has not. What was copied for it was copied at
+	// a consistent point behind Point.
 	Begun time.Time  `json:"begun,omitzero"`
 	Ended time.Time  `json:"ended,omitzero"`
 	Point change.LSN `json:"point,omitempty"`

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -37,11 +38,12 @@ func TestATableThatIsRewrittenBeforeItIsLookedAtIsCopiedWhole(t *testing.T) {
 		h, w := scripted("first")
 		h.catchUp(1)
 		w.made("second")
-		slot, rewritten := false, false
+		var slot, rewritten atomic.Bool
 		h.at = func(what string) {
-			slot = slot || what == "create a slot"
-			if slot && !rewritten && what == "ask for the catalog's mark" {
-				rewritten = true
+			if what == "create a slot" {
+				slot.Store(true)
+			}
+			if slot.Load() && what == "ask for the catalog's mark" && !rewritten.Swap(true) {
 				w.named("second", func(tx *simOpen, r *change.Relation) { w.addRewriting(tx, r) })
 				w.changed("second", false)
 			}
@@ -49,7 +51,7 @@ func TestATableThatIsRewrittenBeforeItIsLookedAtIsCopiedWhole(t *testing.T) {
 		h.catchUp(2)
 		h.checkEnd()
 		h.right(t)
-		if !rewritten {
+		if !rewritten.Load() {
 			t.Error("the table was not rewritten")
 		}
 	})

@@ -52,10 +52,11 @@ func (c *copier) run(ctx context.Context) error {
 			continue
 		}
 		err := c.round(ctx, todo)
+		if ctx.Err() != nil { // the apply loop may have the round's last errand in hand
+			return context.Cause(ctx)
+		}
 		todo = slices.DeleteFunc(todo, func(j *joining) bool { return j.table != nil || j.err != nil || j.gone })
 		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
 		case c.attempt.p.stopped():
 			return errStopped
 		case errors.Is(err, errOtherFormat), errors.Is(err, errStopped):

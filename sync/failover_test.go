@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -69,19 +70,19 @@ func TestWithoutACopyATableThatWasToBeCopiedStandsStill(t *testing.T) {
 		if err := h.memory.Remember(context.Background(), state.Pipeline, first); err != nil {
 			t.Fatal(err)
 		}
-		var process *simProcess
-		killed := false
+		began := make(chan *simProcess, 1)
+		var killed atomic.Bool
 		h.at = func(what string) {
-			if what == "begin to create a slot" && !killed {
-				killed = true
+			if what == "begin to create a slot" && !killed.Swap(true) {
 				w.rows("first", 1)
 				w.rows("second", 1)
 				h.applied() // of the others, which stream on
-				process.kill("before the copy")
+				(<-began).kill("before the copy")
 			}
 		}
 		_, process, done := h.start(2, simTrouble{})
-		if err := <-done; !killed {
+		began <- process
+		if err := <-done; !killed.Load() {
 			t.Fatalf("the copy did not begin: %v", err)
 		}
 		h.buried(0)

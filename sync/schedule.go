@@ -11,6 +11,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"github.com/pgsluice/pgsluice/apply"
+	"github.com/pgsluice/pgsluice/change"
 	"github.com/pgsluice/pgsluice/internal/fault"
 )
 
@@ -101,7 +102,7 @@ func (s *scheduler) look(ctx context.Context) error {
 			s.asked[t.What()] = true
 			toAsk = append(toAsk, s.untouched(t, &run)...)
 		case !t.At.Next(run.Due).After(now):
-			run = apply.ScheduleRun{Due: now, Begun: now, Point: a.pipeline.Watermark}
+			run = apply.ScheduleRun{Due: now, Begun: now, Point: s.point(t)}
 			s.asked[t.What()] = true
 			toAsk = append(toAsk, s.untouched(t, &run)...)
 			a.p.log.Info("a scheduled run begins", "run", t.What(), "schedule", t.Spec)
@@ -126,6 +127,16 @@ func (s *scheduler) tables(t *Timetable) []*table {
 	return slices.DeleteFunc(slices.Clone(s.attempt.tables), func(of *table) bool {
 		return of.state.Left || t.Table != "" && of.name != t.Table
 	})
+}
+
+// point is what a copy that a run asks for is behind: so is none that there is. On a
+// quiet source the last can be ahead of the watermark.
+func (s *scheduler) point(t *Timetable) change.LSN {
+	at := s.attempt.pipeline.Watermark
+	for _, of := range s.tables(t) {
+		at = max(at, of.state.CopiedAt)
+	}
+	return at
 }
 
 // untouched names the tables that nothing has been done about since the run began.
