@@ -99,10 +99,14 @@ func (l *applyLoop) wait(ctx context.Context, gone <-chan struct{}) error {
 			return errStopped // the gather loop's error is the one that counts
 		default:
 		}
-		select {
-		case e := <-errands: // also where another batch is always due
-			e.done <- e.do(ctx)
-		default:
+		// Also where another batch is always due; but what a turn says of a table goes
+		// before what is done about it.
+		if !l.exchange.turning() {
+			select {
+			case e := <-errands:
+				e.done <- e.do(ctx)
+			default:
+			}
 		}
 		sleep := time.Hour
 		if l.saved < l.attempt.pipeline.Watermark {

@@ -190,6 +190,13 @@ func (x *exchange) left() {
 	x.signal()
 }
 
+// turning says that a table has a turn to take.
+func (x *exchange) turning() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.turns) > 0
+}
+
 // settled says that nothing is left to be done about any table.
 func (x *exchange) settled() bool {
 	x.mu.Lock()
